@@ -1,0 +1,43 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace EasySmart.ServiceDefaults.Auth;
+
+/// <summary>How an endpoint group says who may use it. What says nothing needs a known caller.</summary>
+public static class AuthExtensions
+{
+    /// <summary>Needs a known caller who holds <paramref name="permission"/> (401, 403).</summary>
+    public static TBuilder RequirePermission<TBuilder>(this TBuilder builder, string permission) where TBuilder : IEndpointConventionBuilder =>
+        builder.RequireAuthorization(policy => policy
+            .RequireAuthenticatedUser()
+            .RequireAssertion(context => context.User.HasClaim(InternalIdentity.PermissionsClaim, permission)
+                || context.User.HasClaim(InternalIdentity.PermissionsClaim, Permissions.SystemAdmin)));
+
+    /// <summary>Open to callers whom the gateway does not know; still only through the gateway (401).</summary>
+    public static TBuilder AllowAnonymousCaller<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
+        builder.WithMetadata(new AnonymousCallerAllowed()).RequireAuthorization();
+
+    /// <summary>
+    /// For what the gateway does not route: needs the text of the configuration key <paramref name="configurationKey"/> in the header
+    /// <paramref name="header"/> (401), compared in constant time.
+    /// </summary>
+    public static TBuilder RequireKey<TBuilder>(this TBuilder builder, string header, string configurationKey) where TBuilder : IEndpointConventionBuilder =>
+        builder.RequireAuthorization(policy => policy.AddRequirements(new KeyRequirement(header, configurationKey)));
+
+    internal static void AddInternalIdentity(IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<InternalIdentityOptions>().Bind(builder.Configuration.GetSection("InternalIdentity"))
+            .ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton(services => new InternalIdentity(
+            services.GetRequiredService<IOptions<InternalIdentityOptions>>().Value, services.GetRequiredService<TimeProvider>()));
+        builder.Services.AddAuthentication(InternalIdentityHandler.Name)
+            .AddScheme<AuthenticationSchemeOptions, InternalIdentityHandler>(InternalIdentityHandler.Name, null);
+        builder.Services.AddAuthorizationBuilder().SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
+        builder.Services.AddSingleton<IAuthorizationHandler, KeyRequirementHandler>();
+    }
+}

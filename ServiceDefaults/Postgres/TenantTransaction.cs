@@ -1,0 +1,43 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
+
+namespace EasySmart.ServiceDefaults.Postgres;
+
+/// <summary>
+/// A transaction that sees one tenant. Row-level security compares with <c>current_tenant()</c>, which is set for the transaction only:
+/// without it, also on a pooled connection that was used before, a query sees no row.
+/// </summary>
+public static class TenantTransaction
+{
+    private const string Set = "SELECT set_config('app.tenant_id', @tenant, true)";
+
+    /// <summary>Begins a transaction in which EF Core sees the tenant's rows only.</summary>
+    public static async Task<IDbContextTransaction> BeginTenantAsync(this DatabaseFacade database, Guid tenant, CancellationToken cancellation)
+    {
+        var transaction = await database.BeginTransactionAsync(cancellation);
+        await database.ExecuteSqlRawAsync(Set, [new NpgsqlParameter<string>("tenant", tenant.ToString())], cancellation);
+        return transaction;
+    }
+
+    /// <summary>Begins a transaction on an open connection in which it sees the tenant's rows only.</summary>
+    public static async Task<NpgsqlTransaction> BeginTenantAsync(this NpgsqlConnection connection, Guid tenant, CancellationToken cancellation)
+    {
+        var transaction = await connection.BeginTransactionAsync(cancellation);
+        await using var command = new NpgsqlCommand(Set, connection, transaction);
+        command.Parameters.Add(new NpgsqlParameter<string>("tenant", tenant.ToString()));
+        await command.ExecuteNonQueryAsync(cancellation);
+        return transaction;
+    }
+
+    /// <summary>The name of the constraint that a statement ran into, or null when the failure was another.</summary>
+    /// <remarks>The constraint decides a race; the handler catches it with <c>when (e.ViolatedConstraint() == "…")</c>.</remarks>
+    public static string? ViolatedConstraint(this Exception exception) => exception switch
+    {
+        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.ForeignKeyViolation or PostgresErrorCodes.CheckViolation } e
+            => e.ConstraintName,
+        DbUpdateException { InnerException: { } inner } => inner.ViolatedConstraint(),
+        _ => null,
+    };
+}

@@ -1,0 +1,73 @@
+using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Errors;
+using EasySmart.ServiceDefaults.Health;
+using EasySmart.ServiceDefaults.Postgres;
+using EasySmart.ServiceDefaults.Telemetry;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http.Json;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+
+namespace EasySmart.ServiceDefaults;
+
+/// <summary>What every service of the fleet needs, in two lines of its <c>Program.cs</c>.</summary>
+public static class ServiceDefaultsExtensions
+{
+    private const long MaxBodyBytes = 1 << 20;
+
+    /// <summary>Adds the error envelope, JSON rules, internal identity, health, metrics and traces, limits and OpenAPI.</summary>
+    /// <param name="builder">The application.</param>
+    /// <param name="service">The service's resource name, kebab-case.</param>
+    public static void AddServiceDefaults(this WebApplicationBuilder builder, string service)
+    {
+        builder.Services.AddSingleton(new ServiceName(service));
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.Configure<JsonOptions>(Json.Configure);
+        builder.Services.Configure<KestrelServerOptions>(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
+        });
+        // Long enough for requests and batches in hand to finish; a supervisor waits longer before it kills.
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
+        builder.Services.AddHealthChecks();
+        builder.Services.AddRateLimiter(_ => { });
+        builder.Services.AddOpenApi();
+        ErrorHandling.Add(builder.Services);
+        AuthExtensions.AddInternalIdentity(builder);
+        Observability.Add(builder, service);
+    }
+
+    /// <summary>Adds the middleware in its order, <c>/health…</c>, <c>/metrics</c> and <c>/openapi/v1.json</c>.</summary>
+    public static void UseServiceDefaults(this WebApplication app)
+    {
+        RequestId.Use(app);
+        ErrorHandling.Use(app);
+        app.UseRouting();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.UseRateLimiter();
+        HealthEndpoints.Map(app);
+        Observability.Map(app);
+        app.MapOpenApi().AllowAnonymous();
+    }
+
+    /// <summary>Runs the service or, for the argument <c>migrate</c>, its migrations.</summary>
+    /// <returns>The process's exit code.</returns>
+    public static async Task<int> RunAsync(this WebApplication app, string[] args, Migrations migrations)
+    {
+        if (args is not ["migrate"])
+        {
+            await app.RunAsync();
+            return Environment.ExitCode;
+        }
+
+        var owner = app.Configuration.GetConnectionString("DatabaseOwner")
+            ?? throw new InvalidOperationException("ConnectionStrings:DatabaseOwner is not configured; `migrate` needs the owner role");
+        await migrations.ApplyAsync(owner, app.Lifetime.ApplicationStopping);
+        return 0;
+    }
+}
