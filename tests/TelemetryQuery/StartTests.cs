@@ -15,7 +15,7 @@ public sealed class StartTests(QueryHost host)
     {
         await using var changed = new ChangedHost(host.Settings.Where(setting => setting.Key != key));
         var failure = await Assert.ThrowsAnyAsync<Exception>(async () => await changed.InitializeAsync());
-        Assert.Contains(key.Split(':')[^1], failure.ToString(), StringComparison.Ordinal);
+        Assert.Contains($"{key} is not configured", failure.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]
