@@ -13,7 +13,7 @@ namespace EasySmart.Gateway;
 internal sealed record ForwardingOptions
 {
     /// <summary>Seconds that a service may keep silent, before its answer or within it.</summary>
-    [Range(1, 600)]
+    [Range(1, 600, ErrorMessage = "Forwarding:TimeoutSeconds is from 1 to 600")]
     public int TimeoutSeconds { get; init; } = 30;
 }
 

@@ -9,7 +9,7 @@ namespace EasySmart.Gateway;
 internal sealed record AccessTokenOptions
 {
     /// <summary>Seconds between two looks at Identity's keys, however many tokens name a key that is not known.</summary>
-    [Range(1, 3600)]
+    [Range(1, 3600, ErrorMessage = "AccessTokens:KeyRefreshSeconds is from 1 to 3600")]
     public int KeyRefreshSeconds { get; init; } = 10;
 }
 
