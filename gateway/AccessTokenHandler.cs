@@ -44,7 +44,7 @@ internal sealed class AccessTokenHandler(
         }
 
         Response.Headers.WWWAuthenticate = failure is null ? Name : "Bearer error=\"invalid_token\"";
-        await ErrorEnvelope.WriteAsync(
-            Context, StatusCodes.Status401Unauthorized, failure is null ? null : "The access token is malformed, expired or not valid here");
+        var message = failure is null ? null : "The access token is malformed, expired or not valid here";
+        await ErrorEnvelope.WriteAsync(Context, StatusCodes.Status401Unauthorized, message);
     }
 }

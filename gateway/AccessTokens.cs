@@ -17,7 +17,7 @@ internal sealed class AccessTokens(IdentityKeys keys, TimeProvider clock) : IDis
     private static readonly TimeSpan Remember = TimeSpan.FromSeconds(60);
     private static readonly JsonWebTokenHandler Tokens = new() { MapInboundClaims = false };
 
-    // Verifying costs more than all the rest of a forwarded request. Some ten megabytes when full; what finds no room is verified each time.
+    // Verifying costs more than the rest of a forwarded request. Some tens of megabytes when full; what finds no room is verified each time.
     private readonly MemoryCache _verified = new(new MemoryCacheOptions { SizeLimit = 10_000 });
 
     /// <summary>Whom <paramref name="token"/> names; null when it is not a valid access token.</summary>
@@ -31,7 +31,8 @@ internal sealed class AccessTokens(IdentityKeys keys, TimeProvider clock) : IDis
 
         var set = await keys.GetAsync(cancellation) ?? throw new KeysUnknownException();
         var result = await ValidateAsync(token, set);
-        if (result.Exception is SecurityTokenSignatureKeyNotFoundException && await keys.ReadAgainAsync(set, cancellation) is { } newer && newer != set)
+        if (result.Exception is SecurityTokenSignatureKeyNotFoundException
+            && await keys.ReadAgainAsync(set, cancellation) is { } newer && newer != set)
         {
             result = await ValidateAsync(token, newer);
         }
@@ -45,12 +46,18 @@ internal sealed class AccessTokens(IdentityKeys keys, TimeProvider clock) : IDis
         var now = clock.GetUtcNow();
         var until = new DateTimeOffset(jwt.ValidTo, TimeSpan.Zero) + Skew;
         var principal = new Principal(CallerKind.User, result.ClaimsIdentity, until < now + Remember ? until : now + Remember);
-        _verified.Set(token, principal, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = principal.Until - now });
+        if (principal.Until > now)
+        {
+            _verified.Set(token, principal, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = principal.Until - now });
+        }
+
         return principal;
     }
 
     /// <inheritdoc/>
     public void Dispose() => _verified.Dispose();
+
+    private static bool IsNow(DateTime? from, DateTime? to, DateTime now) => to > now - Skew && (from is null || from < now + Skew);
 
     private Task<TokenValidationResult> ValidateAsync(string token, KeySet set) => Tokens.ValidateTokenAsync(token, new TokenValidationParameters
     {
@@ -60,7 +67,7 @@ internal sealed class AccessTokens(IdentityKeys keys, TimeProvider clock) : IDis
         IssuerSigningKeys = set.Keys,
         // The key is the one that the token names: trying all would let anybody buy several verifications with one bad token.
         TryAllIssuerSigningKeys = false,
-        LifetimeValidator = (from, to, _, _) => to > clock.GetUtcNow().UtcDateTime - Skew && (from is null || from < clock.GetUtcNow().UtcDateTime + Skew),
+        LifetimeValidator = (from, to, _, _) => IsNow(from, to, clock.GetUtcNow().UtcDateTime),
         AuthenticationType = AccessTokenHandler.Name,
         NameClaimType = JwtRegisteredClaimNames.Sub,
         RoleClaimType = "role",

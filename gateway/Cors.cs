@@ -12,7 +12,8 @@ internal static class Cors
         for (var i = 0; i < origins.Length; i++)
         {
             // An origin with a slash at its end matches no browser's; better said at start than looked for later.
-            if (origins[i] != "*" && !(Uri.TryCreate(origins[i], UriKind.Absolute, out var uri) && uri.GetLeftPart(UriPartial.Authority) == origins[i]))
+            if (origins[i] != "*"
+                && !(Uri.TryCreate(origins[i], UriKind.Absolute, out var uri) && uri.GetLeftPart(UriPartial.Authority) == origins[i]))
             {
                 throw new InvalidOperationException($"Cors:Origins:{i} needs an origin such as https://app.example.com, without a path");
             }
@@ -23,7 +24,8 @@ internal static class Cors
             .WithOrigins(origins)
             .AllowAnyMethod()
             .AllowAnyHeader()
-            .WithExposedHeaders(RequestId.Header, HeaderNames.RetryAfter, HeaderNames.Link, HeaderNames.WWWAuthenticate, "Deprecation", "Sunset")
+            .WithExposedHeaders(
+                RequestId.Header, HeaderNames.RetryAfter, HeaderNames.Link, HeaderNames.WWWAuthenticate, "Deprecation", "Sunset")
             .SetPreflightMaxAge(TimeSpan.FromMinutes(10))));
     }
 }

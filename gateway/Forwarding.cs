@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Diagnostics;
 using System.Net;
+using System.Text;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.Features;
@@ -20,6 +21,9 @@ internal sealed record ForwardingOptions
 /// <summary>Makes the route table answer: one endpoint for each line, which forwards with YARP.</summary>
 internal static class Forwarding
 {
+    // TRACE above all is not forwarded: whoever echoed it would show the client its internal identity.
+    private static readonly string[] Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+
     internal static void MapRoutes(this WebApplication app)
     {
         var services = app.Services.GetRequiredService<Services>();
@@ -35,7 +39,7 @@ internal static class Forwarding
             var pattern = Routes.Prefix + route.Path;
             if (route.OpenTo is not { } method)
             {
-                app.Map(pattern, forward).RequireAuthorization();
+                app.MapMethods(pattern, Methods, forward).RequireAuthorization();
                 continue;
             }
 
@@ -53,9 +57,9 @@ internal static class Forwarding
     private static Func<HttpContext, string, HttpTransformer, Task> Sender(WebApplication app)
     {
         var forwarder = app.Services.GetRequiredService<IHttpForwarder>();
-        var timeout = TimeSpan.FromSeconds(app.Services.GetRequiredService<IOptions<ForwardingOptions>>().Value.TimeoutSeconds);
-        var config = new ForwarderRequestConfig { ActivityTimeout = timeout, Version = HttpVersion.Version11 };
-        // YARP's own recommendation for a forwarder: nothing of a browser's habits, and the gateway's span as parent instead of the client's.
+        var options = app.Services.GetRequiredService<IOptions<ForwardingOptions>>().Value;
+        var config = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(options.TimeoutSeconds), Version = HttpVersion.Version11 };
+        // As YARP recommends: nothing of a browser's habits, and the gateway's span as parent instead of the client's.
         var client = new HttpMessageInvoker(new SocketsHttpHandler
         {
             UseProxy = false,
@@ -64,6 +68,8 @@ internal static class Forwarding
             AutomaticDecompression = DecompressionMethods.None,
             ActivityHeadersPropagator = new ReverseProxyPropagator(DistributedContextPropagator.Current),
             ConnectTimeout = TimeSpan.FromSeconds(5),
+            // As Kestrel reads headers here and in the services; the default would fail on a User-Agent that is not ASCII.
+            RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
         });
         app.Lifetime.ApplicationStopped.Register(client.Dispose);
         return async (context, address, transform) =>
@@ -86,7 +92,8 @@ internal static class Forwarding
     private static Task AnswerAsync(HttpContext context) => context.Response.StatusCode switch
     {
         StatusCodes.Status502BadGateway => ErrorEnvelope.WriteAsync(context, StatusCodes.Status503ServiceUnavailable),
-        StatusCodes.Status408RequestTimeout => ErrorEnvelope.WriteAsync(context, StatusCodes.Status400BadRequest, "The body did not arrive in time"),
+        StatusCodes.Status408RequestTimeout =>
+            ErrorEnvelope.WriteAsync(context, StatusCodes.Status400BadRequest, "The body did not arrive in time"),
         var status and >= 400 => ErrorEnvelope.WriteAsync(context, status),
         _ => Task.CompletedTask,
     };

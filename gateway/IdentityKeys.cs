@@ -86,15 +86,17 @@ internal sealed partial class IdentityKeys(
 
             Volatile.Write(ref _known, new KeySet([.. keys], clock.GetUtcNow()));
         }
-        catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException or ArgumentException or InvalidDataException)
+        catch (Exception fault) when (fault is HttpRequestException or TaskCanceledException or ArgumentException or InvalidDataException)
         {
-            CouldNotRead(exception);
+            CouldNotRead(fault);
         }
     }
 
     /// <summary>Ready means: can tell a good token from a bad one. Identity itself may be away.</summary>
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        await GetAsync(cancellationToken) is null ? HealthCheckResult.Unhealthy("No keys to verify tokens with") : HealthCheckResult.Healthy();
+        await GetAsync(cancellationToken) is null
+            ? HealthCheckResult.Unhealthy("No keys to verify tokens with")
+            : HealthCheckResult.Healthy();
 
     /// <inheritdoc/>
     public void Dispose()

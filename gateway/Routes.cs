@@ -1,6 +1,8 @@
 namespace EasySmart.Gateway;
 
-/// <summary>What the gateway lets through, and to whom. What is not in here (<c>/internal</c>, <c>/metrics</c>, …) cannot be reached.</summary>
+/// <summary>
+/// What the gateway lets through, and to whom. What is not in here (a service's <c>/internal</c>, <c>/metrics</c>, …) cannot be reached.
+/// </summary>
 internal static class Routes
 {
     /// <summary>The prefix of every route outside; services know nothing of it.</summary>

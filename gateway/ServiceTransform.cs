@@ -1,3 +1,4 @@
+using System.Net;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
 using Microsoft.Net.Http.Headers;
@@ -9,7 +10,8 @@ namespace EasySmart.Gateway;
 /// What a request to one service carries: no credential and nothing that a client says about who it is or where it comes from, but the
 /// signed internal identity. And what comes back: every error in the envelope.
 /// </summary>
-internal sealed class ServiceTransform(string service, Principal? everybody, InternalIdentity internalIdentity, TimeProvider clock) : HttpTransformer
+internal sealed class ServiceTransform(string service, Principal? everybody, InternalIdentity internalIdentity, TimeProvider clock)
+    : HttpTransformer
 {
     public override async ValueTask TransformRequestAsync(
         HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
@@ -55,8 +57,11 @@ internal sealed class ServiceTransform(string service, Principal? everybody, Int
             httpContext.Response.Headers.RetryAfter = retryAfter.ToString();
         }
 
-        var status = (int)proxyResponse.StatusCode;
-        await ErrorEnvelope.WriteAsync(httpContext, status == StatusCodes.Status502BadGateway ? StatusCodes.Status503ServiceUnavailable : status);
+        await ErrorEnvelope.WriteAsync(httpContext, proxyResponse.StatusCode switch
+        {
+            HttpStatusCode.BadGateway => StatusCodes.Status503ServiceUnavailable,
+            var status => (int)status,
+        });
         return false;
     }
 
@@ -71,5 +76,5 @@ internal sealed class ServiceTransform(string service, Principal? everybody, Int
         (int)response.StatusCode >= 400
         && (response.Content.Headers.ContentType?.MediaType != "application/json"
             || response.Content.Headers.ContentLength == 0
-            || (int)response.StatusCode == StatusCodes.Status502BadGateway);
+            || response.StatusCode == HttpStatusCode.BadGateway);
 }

@@ -19,7 +19,8 @@ internal sealed class Services
         foreach (var name in Names)
         {
             var key = $"services:{name}:http:0";
-            if (Uri.TryCreate(configuration[key], UriKind.Absolute, out var address) && address is { Scheme: "http" or "https", PathAndQuery: "/" })
+            if (Uri.TryCreate(configuration[key], UriKind.Absolute, out var address)
+                && address is { Scheme: "http" or "https", PathAndQuery: "/" })
             {
                 _addresses[name] = address.GetLeftPart(UriPartial.Authority);
             }

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -41,7 +40,8 @@ public sealed class FakeServices : IAsyncDisposable
     public TaskCompletionSource GivenUp { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>The settings that point the gateway here.</summary>
-    public Dictionary<string, string?> Settings => _nameOfPort.ToDictionary(p => $"services:{p.Value}:http:0", p => (string?)$"http://127.0.0.1:{p.Key}");
+    public Dictionary<string, string?> Settings =>
+        _nameOfPort.ToDictionary(p => $"services:{p.Value}:http:0", p => (string?)$"http://127.0.0.1:{p.Key}");
 
     public static async Task<FakeServices> StartAsync()
     {
@@ -112,7 +112,8 @@ public sealed class FakeServices : IAsyncDisposable
                 break;
             case "conflict":
                 response.StatusCode = 409;
-                await response.WriteAsJsonAsync(new { code = "conflict", message = "device_label already exists", request_id = context.Request.Headers["X-Request-ID"].ToString() });
+                var id = context.Request.Headers["X-Request-ID"].ToString();
+                await response.WriteAsJsonAsync(new { code = "conflict", message = "device_label already exists", request_id = id });
                 break;
             case "large":
                 await LargeAsync(response);
@@ -147,19 +148,5 @@ public sealed class FakeServices : IAsyncDisposable
         {
             await response.Body.WriteAsync(block);
         }
-    }
-}
-
-/// <summary>What a service got.</summary>
-public sealed record Echo(string Service, string Method, string Target, Dictionary<string, string?[]> Headers, string Body)
-{
-    /// <summary>The only value of a header; null when it did not come.</summary>
-    public string? Header(string name) => Headers.SingleOrDefault(h => h.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Value?.Single();
-
-    public static async Task<Echo> OfAsync(HttpResponseMessage answer)
-    {
-        var text = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-        Assert.True(answer.IsSuccessStatusCode, $"{(int)answer.StatusCode}: {text}");
-        return JsonSerializer.Deserialize<Echo>(text, JsonSerializerOptions.Web)!;
     }
 }

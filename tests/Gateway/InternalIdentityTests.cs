@@ -1,3 +1,5 @@
+using System.Net.Http.Headers;
+using System.Text;
 using EasySmart.ServiceDefaults.Auth;
 using Microsoft.Extensions.Time.Testing;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -43,10 +45,12 @@ public sealed class InternalIdentityTests(GatewayHost gateway)
     [Fact]
     public async Task Credentials_and_what_a_client_says_about_itself_do_not_pass()
     {
-        var client = gateway.Bearer();
+        using var socket = new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 };
+        using var client = new HttpClient(socket) { BaseAddress = gateway.Address };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", gateway.Behind.Issuer.Token());
         foreach (var name in new[]
         {
-            "X-EasySmart-Identity", "x-easysmart-IDENTITY", "X-EasySmart-Client-IP", "X-EasySmart-Service-Key", "X-EasySmart-Hook-Key", "X-EasySmart-Other",
+            "X-EasySmart-Identity", "X-EasySmart-Client-IP", "X-EasySmart-Service-Key", "x-easysmart-hook-key", "X-EasySmart-Other",
             "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "Forwarded", "X-Real-IP",
         })
         {
@@ -55,7 +59,7 @@ public sealed class InternalIdentityTests(GatewayHost gateway)
 
         // A proxy that took this at its word would drop the identity that it has just attached.
         client.DefaultRequestHeaders.TryAddWithoutValidation("Connection", "keep-alive, X-EasySmart-Identity");
-        client.DefaultRequestHeaders.Add("User-Agent", "line-3/1.0");
+        client.DefaultRequestHeaders.TryAddWithoutValidation("User-Agent", "linha-3/1.0 São");
         client.DefaultRequestHeaders.Add("Idempotency-Key", "k-1");
         client.DefaultRequestHeaders.Add("X-Request-ID", "r-1");
         var got = await GetAsync(client, "/api/v1/devices");
@@ -64,7 +68,8 @@ public sealed class InternalIdentityTests(GatewayHost gateway)
         Assert.Null(got.Header("Authorization"));
         Assert.NotNull(await gateway.Verifier.VerifyAsync(got.Header(InternalIdentity.Header)!, Services.DeviceProvisioning));
         Assert.Equal("127.0.0.1", got.Header(InternalIdentity.ClientIpHeader));
-        Assert.Equal(("line-3/1.0", "k-1", "r-1"), (got.Header("User-Agent"), got.Header("Idempotency-Key"), got.Header("X-Request-ID")));
+        Assert.Equal("linha-3/1.0 São", got.Header("User-Agent"));
+        Assert.Equal(("k-1", "r-1"), (got.Header("Idempotency-Key"), got.Header("X-Request-ID")));
         Assert.NotEqual($"{gateway.Address.Host}:{gateway.Address.Port}", got.Header("Host"));
     }
 
@@ -104,7 +109,8 @@ public sealed class InternalIdentityTests(GatewayHost gateway)
         Assert.NotNull(await own.Verifier.VerifyAsync(renewed, Services.DeviceProvisioning));
     }
 
-    private static async Task<string> IdentityAsync(HttpClient client, string path) => (await GetAsync(client, path)).Header(InternalIdentity.Header)!;
+    private static async Task<string> IdentityAsync(HttpClient client, string path) =>
+        (await GetAsync(client, path)).Header(InternalIdentity.Header)!;
 
     private static async Task<Echo> GetAsync(HttpClient client, string path) => await Echo.OfAsync(await client.GetAsync(path, Cancellation));
 }

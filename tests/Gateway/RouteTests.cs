@@ -103,6 +103,19 @@ public sealed class RouteTests(GatewayHost gateway)
     }
 
     [Theory]
+    [InlineData("TRACE", "/api/v1/devices")]
+    [InlineData("TRACE", "/api/v1/auth/login")]
+    [InlineData("OPTIONS", "/api/v1/devices/x")]
+    [InlineData("PROPFIND", "/api/v1/telemetry")]
+    public async Task A_method_that_no_route_has_is_405_and_no_service_is_asked(string method, string path)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        using var answer = await gateway.Bearer().SendAsync(request, Cancellation);
+        await Envelope.AssertAsync(answer, 405, "method_not_allowed");
+        Assert.Contains("POST", answer.Content.Headers.Allow);
+    }
+
+    [Theory]
     [InlineData("/api/v1/auth/login")]
     [InlineData("/api/devices/secret")]
     public async Task Another_method_on_an_open_route_is_405_and_no_service_is_asked(string path)

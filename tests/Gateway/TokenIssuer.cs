@@ -5,7 +5,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace EasySmart.Gateway.Tests;
 
-/// <summary>Identity's part in access tokens: an ES256 key that can be changed, its JWKS, and tokens with the claims of the contract.</summary>
+/// <summary>Identity's part in access tokens: an ES256 key that can be changed, its JWKS, and tokens with the contract's claims.</summary>
 public sealed class TokenIssuer
 {
     private static readonly JsonWebTokenHandler Tokens = new() { SetDefaultTimesOnTokenCreation = false };
@@ -22,12 +22,16 @@ public sealed class TokenIssuer
     public string Jwks()
     {
         var jwk = JsonWebKeyConverter.ConvertFromECDsaSecurityKey(_key);
-        return JsonSerializer.Serialize(new { keys = new[] { new { kty = jwk.Kty, crv = jwk.Crv, x = jwk.X, y = jwk.Y, kid = jwk.Kid, use = "sig", alg = "ES256" } } });
+        var key = new { kty = jwk.Kty, crv = jwk.Crv, x = jwk.X, y = jwk.Y, kid = jwk.Kid, use = "sig", alg = "ES256" };
+        return JsonSerializer.Serialize(new { keys = new[] { key } });
     }
 
     /// <summary>A good token, or one with a single thing wrong with it.</summary>
     public string Token(
-        Action<SecurityTokenDescriptor>? wrong = null, SecurityKey? key = null, string algorithm = SecurityAlgorithms.EcdsaSha256, DateTimeOffset? now = null)
+        Action<SecurityTokenDescriptor>? wrong = null,
+        SecurityKey? key = null,
+        string algorithm = SecurityAlgorithms.EcdsaSha256,
+        DateTimeOffset? now = null)
     {
         var issued = (now ?? DateTimeOffset.UtcNow).UtcDateTime;
         var descriptor = new SecurityTokenDescriptor
