@@ -3,6 +3,7 @@ using EasySmart.DeviceProvisioning.Devices;
 using EasySmart.DeviceProvisioning.Quotas;
 using EasySmart.ServiceDefaults.Messaging;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace EasySmart.DeviceProvisioning;
 
@@ -14,6 +15,10 @@ public sealed class DevicesDb(DbContextOptions<DevicesDb> options) : DbContext(o
     public DbSet<Credential> Credentials => Set<Credential>();
 
     public DbSet<TenantQuota> TenantQuotas => Set<TenantQuota>();
+
+    // A label that is taken is no fault of ours; what is one is logged where it is answered.
+    protected override void OnConfiguring(DbContextOptionsBuilder optionsBuilder) => optionsBuilder.ConfigureWarnings(warnings => warnings.Log(
+        (CoreEventId.SaveChangesFailed, LogLevel.Debug), (RelationalEventId.CommandError, LogLevel.Debug)));
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {

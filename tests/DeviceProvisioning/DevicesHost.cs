@@ -43,7 +43,7 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
         Settings["Mqtt:BrokerUrl"] = "mqtt://mqtt.example.com:1883";
         Settings["Mqtt:WebSocketUrl"] = "ws://mqtt.example.com:8083/mqtt";
         Settings["Mqtt:ServiceAccounts:ingestion"] = ServicePassword;
-        // The machine that runs the tests is busy; the default budget has tests of its own.
+        // The machine that runs the tests may be busy; that a budget is kept has tests of its own.
         Settings["Mqtt:LoginBudget"] = "00:00:10";
     }
 

@@ -54,7 +54,7 @@ public sealed class OutageTests(LonelyHost host) : IClassFixture<LonelyHost>
         JsonSerializer.Serialize(new { clientid = "c", username = device.mqtt_username, password = device.device_secret });
 }
 
-/// <summary>A database that hangs, against the budget that production has.</summary>
+/// <summary>A database that hangs for longer than a login may take.</summary>
 public sealed class StuckDatabaseTests(StuckDatabaseTests.HastyHost host) : IClassFixture<StuckDatabaseTests.HastyHost>
 {
     private readonly Guid _tenant = Guid.CreateVersion7();
@@ -107,7 +107,7 @@ public sealed class StuckDatabaseTests(StuckDatabaseTests.HastyHost host) : ICla
         protected override async Task PrepareAsync()
         {
             await base.PrepareAsync();
-            Settings["Mqtt:LoginBudget"] = "00:00:02";
+            Settings["Mqtt:LoginBudget"] = "00:00:04";
         }
     }
 }

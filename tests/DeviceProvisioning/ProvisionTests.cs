@@ -71,6 +71,18 @@ public sealed class ProvisionTests(DevicesHost host)
         Assert.Matches("^device-[0-9a-z]{8}$", device!.device_label);
     }
 
+    [Theory]
+    [InlineData("text/plain")]
+    [InlineData("application/x-www-form-urlencoded")]
+    [InlineData(null)]
+    public async Task A_body_that_is_not_JSON_is_415(string? type)
+    {
+        using var content = new ByteArrayContent("{}"u8.ToArray());
+        content.Headers.ContentType = type is null ? null : new MediaTypeHeaderValue(type);
+        using var answer = await host.Installer(_tenant).PostAsync("/devices/provision", content, Cancellation);
+        await Envelope.AssertAsync(answer, 415, "unsupported_media_type");
+    }
+
     [Fact]
     public async Task A_label_that_is_taken_is_409_in_every_tenant()
     {

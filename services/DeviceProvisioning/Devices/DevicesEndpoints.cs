@@ -9,6 +9,8 @@ public static class DevicesEndpoints
     {
         var devices = app.MapGroup("/devices").WithTags("Devices");
         devices.MapGet("", ListDevices.HandleAsync).RequirePermission(Permissions.DevicesRead);
-        devices.MapPost("/provision", ProvisionDevice.HandleAsync).RequirePermission(Permissions.DevicesProvision);
+        devices.MapPost("/provision", ProvisionDevice.HandleAsync).RequirePermission(Permissions.DevicesProvision)
+            // An empty body is fine whatever it is said to be; one that is not empty must be JSON all the same.
+            .Accepts<ProvisionDeviceRequest>(isOptional: true, "application/json", "*/*");
     }
 }
