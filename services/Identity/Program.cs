@@ -26,7 +26,12 @@ builder.Services.AddHostedService<FirstSuperAdmin>();
 var reset = ResetPassword.IsAsked(args, builder.Services);
 
 var app = builder.Build();
+if (reset)
+{
+    return await app.ResetPasswordAsync(args.ElementAtOrDefault(1));
+}
+
 app.UseServiceDefaults();
 app.MapAuth();
 app.MapJwks();
-return reset ? await app.ResetPasswordAsync(args.ElementAtOrDefault(1)) : await app.RunAsync(args, migrations);
+return await app.RunAsync(args, migrations);

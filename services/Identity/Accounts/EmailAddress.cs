@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace EasySmart.Identity.Accounts;
@@ -16,7 +17,8 @@ internal static partial class EmailAddress
     /// <summary>The address in the one form in which it is stored and looked up: trimmed, lower case.</summary>
     public static bool TryRead(string? text, [NotNullWhen(true)] out string? address)
     {
-        address = text?.Trim().ToLowerInvariant();
+        // Before lowering: there are letters outside ASCII whose lower case is within.
+        address = text is not null && Ascii.IsValid(text) ? text.Trim().ToLowerInvariant() : null;
         if (address is { Length: <= MaxLength } && address.IndexOf('@') <= MaxLocalLength && Pattern().IsMatch(address))
         {
             return true;
