@@ -35,7 +35,12 @@ public static class ServiceDefaultsExtensions
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
         builder.Services.AddHealthChecks();
         builder.Services.AddRateLimiter(_ => { });
-        builder.Services.AddOpenApi();
+        builder.Services.AddOpenApi(options => options.AddDocumentTransformer((document, _, _) =>
+        {
+            // The address at which this instance happens to listen: clients come through the gateway, and know nothing of it.
+            document.Servers = null;
+            return Task.CompletedTask;
+        }));
         ErrorHandling.Add(builder.Services);
         AuthExtensions.AddInternalIdentity(builder);
         Observability.Add(builder, service);
