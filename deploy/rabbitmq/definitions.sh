@@ -1,13 +1,13 @@
 #!/bin/sh
 # Prints the definitions that RabbitMQ imports at boot: one user, the virtual hosts named as arguments, and in
-# each of them the policy that our quorum queues rely on. Used by deploy/local and by the Docker image alike.
+# each of them the policy that our quorum queues rely on. Used by deploy/local. (In containers the image makes the user
+# and virtual host, which it would not with definitions, and docker/advanced.config the policy.)
 #
 #   RABBITMQ_USER=easysmart RABBITMQ_PASSWORD=… definitions.sh easysmart > definitions.json
 set -eu
 user=${RABBITMQ_USER:?} password=${RABBITMQ_PASSWORD:?}
 
-# RabbitMQ stores base64(salt + sha256(salt + password)); the salt is four bytes. Only tools that both Debian's
-# and Docker's image have are used, and the password is on no command line.
+# RabbitMQ stores base64(salt + sha256(salt + password)); the salt is four bytes. The password is on no command line.
 hash_password() {
   salt=$(od -An -N4 -tx1 /dev/urandom | tr -d ' \n')
   digest=$({ unhex "$salt"; printf '%s' "$password"; } | sha256sum | cut -d ' ' -f 1)

@@ -15,10 +15,10 @@ interruptible() {
   return "$status"
 }
 
-# end_interrupted: what Ctrl-C would have done to it.
+# end_interrupted: TERM, because a shell that runs us in the background has us ignore INT, and we hand that down.
 end_interrupted() {
   [[ $interruptible_group ]] || return 0
-  kill -INT -- "-$interruptible_group" 2>/dev/null || return 0
+  kill -TERM -- "-$interruptible_group" 2>/dev/null || return 0
   await 15 group_is_gone || kill -KILL -- "-$interruptible_group" 2>/dev/null || true
 }
 

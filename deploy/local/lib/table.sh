@@ -18,16 +18,16 @@ print_table() {
   fi
 }
 
+# The same lines as in the README; the broker and the gateway are those of this start.
 print_tour() {
-  local json="-H 'content-type: application/json'" bearer="-H \"authorization: Bearer \$TOKEN\"" api=$EASYSMART_GATEWAY_URL/api/v1
   cat <<TOUR
 
 The tour: register a tenant, provision a device, publish a value, read it back. Paste these four lines:
 
-TOKEN=\$(curl -sf $api/auth/register $json -d "{\"email\":\"me-\$(date +%s%N)@example.com\",\"password\":\"Passw0rd-1\"}" | jq -r .access_token)
-DEVICE=\$(curl -sf -X POST $api/devices/provision $bearer $json -d '{}') && echo "\$DEVICE"
-field() { printf %s "\$DEVICE" | jq -r ".\$1"; }; mosquitto_pub -h 127.0.0.1 -p $(port mqtt) -q 1 -u "\$(field mqtt_username)" -P "\$(field device_secret)" -t "\$(field topic_prefix)/slot/0" -m '{"value": 23.5}'
-sleep 1; curl -sf "$api/telemetry/latest?slot=0&device_id=\$(field device_id)" $bearer
+API=$EASYSMART_GATEWAY_URL/api/v1 JSON='content-type: application/json'; TOKEN=\$(curl -sf \$API/auth/register -H "\$JSON" -d "{\"email\":\"me-\$(date +%s%N)@example.com\",\"password\":\"Passw0rd-1\"}" | jq -r .access_token)
+DEVICE=\$(curl -sf -X POST \$API/devices/provision -H "authorization: Bearer \$TOKEN" -H "\$JSON" -d '{}'); field() { printf %s "\$DEVICE" | jq -r ".\$1"; }
+mosquitto_pub -h 127.0.0.1 -p $(port mqtt) -q 1 -u "\$(field mqtt_username)" -P "\$(field device_secret)" -t "\$(field topic_prefix)/slot/0" -m '{"value": 23.5}'
+sleep 1; curl -sf "\$API/telemetry/latest?slot=0&device_id=\$(field device_id)" -H "authorization: Bearer \$TOKEN"
 
 TOUR
 }
