@@ -46,6 +46,7 @@ public sealed class RegisterTests(IdentityHost host)
         var (person, _) = await Person.RegisteredAsync(host);
         using var answer = await new Person(host) { Email = person.Email.ToUpperInvariant() }.RegisterAsync();
         await Envelope.AssertAsync(answer, 409, "conflict");
+        Assert.Null((await person.AuditedAsync("auth.register", "failed"))["tenant_id"]);
     }
 
     [Fact]
@@ -80,7 +81,7 @@ public sealed class RegisterTests(IdentityHost host)
     [Fact]
     public async Task Closed_registration_is_403()
     {
-        await using var closed = IdentityHost.Beside(host.Database, ("Identity:Registration", "closed"));
+        await using var closed = IdentityHost.Beside(null, ("Identity:Registration", "closed"));
         await closed.InitializeAsync();
         await Envelope.AssertAsync(await new Person(closed).RegisterAsync(), 403, "forbidden");
     }

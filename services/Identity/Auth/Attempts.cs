@@ -37,9 +37,9 @@ internal sealed class Attempts : IDisposable
     }
 
     /// <summary>Counts an attempt. Returns the answer when it is one too many, null when it may go on.</summary>
-    public ProblemResult? Refuse(Caller caller, string? email)
+    public ProblemResult? Refuse(Caller caller, string email)
     {
-        using var lease = _limiter.AttemptAcquire((caller.ClientIp ?? "", email?.Trim().ToLowerInvariant() ?? ""));
+        using var lease = _limiter.AttemptAcquire((caller.ClientIp ?? "", email.Trim().ToLowerInvariant()));
         if (lease.IsAcquired)
         {
             return null;

@@ -16,11 +16,11 @@ public sealed record LoginRequest
 {
     /// <summary>The address that was registered, in any case.</summary>
     [Required(ErrorMessage = "Is needed"), StringLength(EmailAddress.MaxLength, ErrorMessage = "Is too long")]
-    public string? Email { get; init; }
+    public string Email { get; init; } = "";
 
     /// <summary>Its password.</summary>
     [Required(ErrorMessage = "Is needed"), StringLength(2 * PasswordRule.MaxLength, ErrorMessage = "Is too long")]
-    public string? Password { get; init; }
+    public string Password { get; init; } = "";
 }
 
 /// <summary><c>POST /auth/login</c>. Whether the address is unknown or the password wrong, the answer and the work for it are the same.</summary>
@@ -40,7 +40,7 @@ internal static class Login
         var user = EmailAddress.TryRead(request.Email, out var email)
             ? await db.Users.Include(u => u.Tenant).SingleOrDefaultAsync(u => u.Email == email, cancellation)
             : null;
-        if (!await passwords.VerifyAsync(user?.PasswordHash, request.Password!, cancellation))
+        if (!await passwords.VerifyAsync(user?.PasswordHash, request.Password, cancellation))
         {
             var reason = user is null ? "unknown_email" : "wrong_password";
             return await RefuseAsync("failed", reason, Problem.Unauthorized("E-mail or password is wrong"));

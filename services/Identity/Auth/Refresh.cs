@@ -15,7 +15,7 @@ public sealed record RefreshRequest
 {
     /// <summary>As register, login or the refresh before answered it.</summary>
     [Required(ErrorMessage = "Is needed"), StringLength(512, ErrorMessage = "Is too long")]
-    public string? RefreshToken { get; init; }
+    public string RefreshToken { get; init; } = "";
 }
 
 /// <summary><c>POST /auth/refresh</c>: new tokens for an old one, which is spent by it. Of two at once, one wins.</summary>
@@ -27,7 +27,7 @@ internal static class Refresh
         RefreshRequest request, Caller caller, SystemContext<IdentityDb> system, Sessions sessions, TimeProvider clock, CancellationToken cancellation)
     {
         var db = system.Value;
-        var (hash, now) = (RefreshToken.HashOf(request.RefreshToken!), clock.GetMoment());
+        var (hash, now) = (RefreshToken.HashOf(request.RefreshToken), clock.GetMoment());
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
         if (await db.RefreshTokens.AsNoTracking().SingleOrDefaultAsync(t => t.Hash == hash, cancellation) is not { } token || token.ExpiresAt <= now)
         {

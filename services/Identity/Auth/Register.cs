@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using EasySmart.Contracts.Identity;
 using EasySmart.Identity.Accounts;
 using EasySmart.Identity.Passwords;
@@ -15,12 +16,12 @@ namespace EasySmart.Identity.Auth;
 public sealed record RegisterRequest
 {
     /// <summary>The address to log in with.</summary>
-    [AccountEmail]
-    public string? Email { get; init; }
+    [Required(ErrorMessage = "Is needed"), AccountEmail]
+    public string Email { get; init; } = "";
 
     /// <summary>8 to 128 characters with upper case, lower case, digit and special character.</summary>
-    [AccountPassword]
-    public string? Password { get; init; }
+    [Required(ErrorMessage = "Is needed"), AccountPassword]
+    public string Password { get; init; } = "";
 }
 
 /// <summary><c>POST /auth/register</c>: a new tenant, and its first admin.</summary>
@@ -47,7 +48,7 @@ internal static class Register
             TenantId = tenant.Id,
             Tenant = tenant,
             Email = EmailAddress.TryRead(request.Email, out var email) ? email : throw new InvalidOperationException("Validated before"),
-            PasswordHash = await passwords.HashAsync(request.Password!, cancellation),
+            PasswordHash = await passwords.HashAsync(request.Password, cancellation),
             Role = Role.TenantAdmin,
             CreatedAt = tenant.CreatedAt,
         };
@@ -60,6 +61,10 @@ internal static class Register
         }
         catch (Exception exception) when (exception.ViolatedConstraint() == "users_email_unique")
         {
+            // Nothing of the attempt was committed; that there was one is, since it tells the caller who has an account.
+            db.ChangeTracker.Clear();
+            db.Publish(caller.Audit(clock, "auth.register", "create", "failed", new { reason = "email_taken", email }) with { Severity = "warning" });
+            await db.SaveChangesAsync(cancellation);
             return Problem.Conflict("This e-mail address has an account already");
         }
 
