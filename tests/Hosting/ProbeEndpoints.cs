@@ -7,17 +7,21 @@ using Npgsql;
 namespace EasySmart.Hosting;
 
 /// <summary>Routes that only tests have, to see how a service's own pipeline answers what its own routes rarely do.</summary>
-internal sealed class ProbeEndpoints : IStartupFilter
+public sealed class ProbeEndpoints : IStartupFilter
 {
-    public const string Body = "/__probe/body";
-    public const string Bug = "/__probe/bug";
-    public const string Outage = "/__probe/outage";
+    /// <summary>Adds the routes when it is registered as a service.</summary>
+    public static IStartupFilter Filter { get; } = new ProbeEndpoints();
 
+    internal const string Body = "/__probe/body";
+    internal const string Bug = "/__probe/bug";
+    internal const string Outage = "/__probe/outage";
+
+    /// <inheritdoc/>
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
         next(app);
-        // WebApplication keeps its route builder here; after next() it is filled.
-        var routes = (IEndpointRouteBuilder)app.Properties["__GlobalEndpointRouteBuilder"]!;
+        // UseRouting leaves the route builder here.
+        var routes = (IEndpointRouteBuilder)app.Properties["__EndpointRouteBuilder"]!;
         routes.MapPost(Body, (ProbeBody body) => TypedResults.Ok(body)).ExcludeFromDescription();
         routes.MapGet(Bug, IResult () => throw new InvalidOperationException("SELECT secret FROM somewhere")).ExcludeFromDescription();
         routes.MapGet(Outage, IResult () => throw new NpgsqlException("db.internal is away", new IOException())).ExcludeFromDescription();

@@ -86,7 +86,7 @@ public abstract class ServiceHost<TProgram>(string service) : WebApplicationFact
             builder.UseSetting(key, value);
         }
 
-        builder.ConfigureServices(services => services.AddSingleton<IStartupFilter>(new ProbeEndpoints()));
+        builder.ConfigureServices(services => services.AddSingleton(ProbeEndpoints.Filter));
         builder.ConfigureLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
     }
 }

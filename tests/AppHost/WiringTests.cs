@@ -1,0 +1,104 @@
+using Aspire.Hosting.ApplicationModel;
+
+namespace EasySmart.AppHost.Tests;
+
+public sealed class WiringTests(Fleet fleet) : IClassFixture<Fleet>
+{
+    [Theory]
+    [InlineData("platform", "library/postgres", "17")]
+    [InlineData("telemetry", "timescale/timescaledb", "2.19.3-pg17")]
+    [InlineData("rabbitmq", "library/rabbitmq", "4.0-management")]
+    [InlineData("emqx", "emqx/emqx", "5.8.9")]
+    public void An_image_is_pinned(string server, string image, string tag)
+    {
+        var annotation = fleet[server].Annotations.OfType<ContainerImageAnnotation>().Last();
+        Assert.Equal((image, tag), (annotation.Image, annotation.Tag));
+    }
+
+    [Theory]
+    [InlineData("platform")]
+    [InlineData("telemetry")]
+    [InlineData("rabbitmq")]
+    [InlineData("emqx")]
+    public void A_server_keeps_its_data_in_a_volume(string server) =>
+        Assert.Contains(fleet[server].Annotations.OfType<ContainerMountAnnotation>(), mount => mount.Type == ContainerMountType.Volume);
+
+    [Theory]
+    [InlineData("platform", "/docker-entrypoint-initdb.d/010_roles.sh")]
+    [InlineData("telemetry", "/docker-entrypoint-initdb.d/010_roles.sh")]
+    [InlineData("rabbitmq", "/etc/rabbitmq/advanced.config")]
+    [InlineData("emqx", "/opt/emqx/etc/emqx.conf")]
+    public void A_file_that_is_mounted_exists(string server, string target)
+    {
+        var mount = Assert.Single(fleet[server].Annotations.OfType<ContainerMountAnnotation>(), mount => mount.Target == target);
+        Assert.True(File.Exists(mount.Source), $"{mount.Source} is missing.");
+        Assert.True(mount.IsReadOnly);
+    }
+
+    [Fact]
+    public async Task The_gateway_reaches_every_service()
+    {
+        var environment = await fleet.EnvironmentOf("gateway");
+        Assert.All(
+            Fleet.Services,
+            service => Assert.Equal($"{{{service}.bindings.http.url}}", environment[$"services__{service}__http__0"]));
+        Assert.Superset(Fleet.Services.ToHashSet(), fleet.WaitsOf("gateway", WaitType.WaitUntilHealthy).ToHashSet());
+    }
+
+    [Fact]
+    public async Task Ingestion_reaches_DeviceProvisioning_and_the_broker()
+    {
+        var environment = await fleet.EnvironmentOf("ingestion");
+        Assert.Equal("{device-provisioning.bindings.http.url}", environment["services__device-provisioning__http__0"]);
+        Assert.Equal("{emqx.bindings.services.host}", environment["Mqtt__Host"]);
+        Assert.Equal("{emqx.bindings.services.port}", environment["Mqtt__Port"]);
+        Assert.Equal("true", environment["Mqtt__SharedSubscription"]);
+        Assert.Contains("emqx", fleet.WaitsOf("ingestion", WaitType.WaitUntilHealthy));
+    }
+
+    [Fact]
+    public async Task The_broker_asks_DeviceProvisioning_and_opens_after_it()
+    {
+        Assert.Equal(
+            "\"{device-provisioning.bindings.http.url}/internal/mqtt/authenticate\"",
+            (await fleet.EnvironmentOf("emqx"))["EMQX_AUTHENTICATION__1__URL"]);
+        Assert.Contains("device-provisioning", fleet.WaitsOf("emqx", WaitType.WaitUntilHealthy));
+    }
+
+    [Theory]
+    [InlineData("identity", true)]
+    [InlineData("device-provisioning", true)]
+    [InlineData("ingestion", true)]
+    [InlineData("billing-quota", true)]
+    [InlineData("notifier", true)]
+    [InlineData("telemetry-query", false)]
+    [InlineData("gateway", false)]
+    public async Task Events_are_for_those_who_publish_or_consume_them(string service, bool messages) =>
+        Assert.Equal(messages, (await fleet.EnvironmentOf(service)).ContainsKey("ConnectionStrings__RabbitMq"));
+
+    [Theory]
+    [InlineData("gateway")]
+    [InlineData("identity")]
+    [InlineData("device-provisioning")]
+    [InlineData("ingestion")]
+    [InlineData("telemetry-query")]
+    [InlineData("billing-quota")]
+    [InlineData("notifier")]
+    public async Task A_service_has_one_http_endpoint_a_health_check_and_the_key_of_internal_identities(string service)
+    {
+        Assert.Equal("http", Assert.Single(fleet[service].Annotations.OfType<EndpointAnnotation>()).Name);
+        Assert.NotEmpty(fleet[service].Annotations.OfType<HealthCheckAnnotation>());
+        Assert.Equal("{internal-identity-key.value}", (await fleet.EnvironmentOf(service))["InternalIdentity__Key"]);
+    }
+
+    [Fact]
+    public void Only_the_gateway_and_the_device_ports_are_published()
+    {
+        var published = fleet.Resources
+            .SelectMany(resource => resource.Annotations.OfType<EndpointAnnotation>()
+                .Where(endpoint => endpoint.IsExternal)
+                .Select(endpoint => $"{resource.Name} {endpoint.Name} {endpoint.Port}"))
+            .Order(StringComparer.Ordinal);
+        Assert.Equal(["emqx mqtt 1883", "emqx mqtts 8883", "emqx ws 8083", "emqx wss 8084", "gateway http 8080"], published);
+    }
+}

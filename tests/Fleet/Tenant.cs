@@ -1,0 +1,70 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
+using EasySmart.Hosting;
+
+namespace EasySmart.Fleet.Tests;
+
+/// <summary>A tenant that a test made for itself, as its app sees the product: through the gateway.</summary>
+internal sealed class Tenant
+{
+    private static readonly HttpClient Http = new() { BaseAddress = Fleet.Gateway };
+    private readonly AuthenticationHeaderValue _token;
+
+    private Tenant(Guid id, string token) => (Id, _token) = (id, new AuthenticationHeaderValue("Bearer", token));
+
+    public Guid Id { get; }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public static async Task<Tenant> RegisterAsync()
+    {
+        using var answer = await Http.PostAsJsonAsync(
+            "/api/v1/auth/register", new { email = $"{Guid.NewGuid():N}@example.com", password = "Correct-Horse-7" }, Cancellation);
+        var body = await ReadAsync(answer, 201);
+        return new Tenant(body.GetProperty("user").GetProperty("tenant_id").GetGuid(), body.GetProperty("access_token").GetString()!);
+    }
+
+    public async Task<Device> ProvisionAsync(string? label = null)
+    {
+        using var answer = await SendAsync(HttpMethod.Post, "/api/v1/devices/provision", JsonContent.Create(new { device_label = label }));
+        var body = await ReadAsync(answer, 201);
+        Assert.Equal(Id, body.GetProperty("tenant_id").GetGuid());
+        return new Device(
+            body.GetProperty("device_id").GetGuid(),
+            body.GetProperty("device_label").GetString()!,
+            body.GetProperty("device_secret").GetString()!,
+            body.GetProperty("topic_prefix").GetString()!);
+    }
+
+    public Task<HttpResponseMessage> GetAsync(string path) => SendAsync(HttpMethod.Get, path, null);
+
+    public async Task<JsonElement> LatestAsync(Device device, int slot, string prefix = "/api/v1") =>
+        await ReadAsync(await GetAsync($"{prefix}/telemetry/latest?slot={slot}&device_id={device.Id}"), 200);
+
+    /// <summary>Waits until the slot's latest value is the payload that was published.</summary>
+    public Task ReadsBackAsync(Device device, int slot, string payload, string prefix = "/api/v1") => Eventually.TrueAsync(async () =>
+        await LatestAsync(device, slot, prefix) is var latest
+        && latest.TryGetProperty("value", out var value)
+        && JsonElement.DeepEquals(value, JsonSerializer.Deserialize<JsonElement>(payload)));
+
+    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? body)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = body };
+        request.Headers.Authorization = _token;
+        return await Http.SendAsync(request, Cancellation);
+    }
+
+    private static async Task<JsonElement> ReadAsync(HttpResponseMessage answer, int status)
+    {
+        var text = await answer.Content.ReadAsStringAsync(Cancellation);
+        Assert.True((int)answer.StatusCode == status, $"{(int)answer.StatusCode}: {text}");
+        return JsonSerializer.Deserialize<JsonElement>(text);
+    }
+}
+
+/// <summary>What provisioning handed out.</summary>
+internal sealed record Device(Guid Id, string Label, string Secret, string TopicPrefix)
+{
+    public string Slot(int slot) => $"{TopicPrefix}/slot/{slot}";
+}

@@ -1,0 +1,229 @@
+using System.Globalization;
+using EasySmart.Contracts.Identity;
+using EasySmart.Hosting;
+using EasySmart.ServiceDefaults.Messaging;
+using EasySmart.ServiceDefaults.Postgres;
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+
+namespace EasySmart.ServiceDefaults.Tests;
+
+/// <summary>An event takes effect exactly once, in order, whatever happens between commit and effect.</summary>
+[Collection("RabbitMQ is cut off here")]
+public sealed class MessagingTests(SampleService sample)
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    private NpgsqlDataSource Database => sample.App.Services.GetRequiredKeyedService<NpgsqlDataSource>(DataSources.System);
+
+    [Fact]
+    public async Task An_event_is_published_if_and_only_if_its_change_is_committed()
+    {
+        var (kept, dropped) = (New(), New());
+        await CommitAsync(kept);
+        await using (var connection = await Database.OpenConnectionAsync(Cancellation))
+        {
+            await using var transaction = await connection.BeginTransactionAsync(Cancellation);
+            await transaction.PublishAsync(dropped, "", Cancellation);
+            await transaction.RollbackAsync(Cancellation);
+        }
+
+        var last = New();
+        await CommitAsync(last);
+        await TookEffectOnceAsync(kept, last);
+        Assert.Equal(0, await EffectsAsync(dropped));
+    }
+
+    [Fact]
+    public async Task A_callers_context_publishes_too()
+    {
+        var @event = New();
+        await using (var scope = sample.App.Services.CreateAsyncScope())
+        {
+            var db = scope.ServiceProvider.GetRequiredService<NotesDb>();
+            await using var transaction = await db.Database.BeginTenantAsync(@event.TenantId, Cancellation);
+            db.Add(new Note(Guid.NewGuid(), @event.TenantId, Guid.NewGuid().ToString()));
+            db.Publish(@event);
+            await db.SaveChangesAsync(Cancellation);
+            await transaction.CommitAsync(Cancellation);
+        }
+
+        await TookEffectOnceAsync(@event);
+    }
+
+    [Fact]
+    public async Task A_repeated_delivery_takes_effect_once()
+    {
+        var @event = New();
+        var bus = sample.App.Services.GetRequiredService<IBus>();
+        await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => bus.Publish(@event, Cancellation)));
+        var last = New();
+        await CommitAsync(last);
+        await TookEffectOnceAsync(@event, last);
+    }
+
+    [Fact]
+    public async Task A_crash_between_publish_and_delete_repeats_the_event_without_a_second_effect()
+    {
+        var @event = New();
+        await using var superuser = NpgsqlDataSource.Create(sample.Database.ForSuperuser());
+        await using var connection = await superuser.OpenConnectionAsync(Cancellation);
+        await using (var hold = await connection.BeginTransactionAsync(Cancellation))
+        {
+            sample.Rabbit.Cut();
+            try
+            {
+                await CommitAsync(@event);
+                // Lets the dispatcher read and publish, and holds it at its DELETE.
+                await using var @lock = new NpgsqlCommand("LOCK TABLE outbox IN EXCLUSIVE MODE", connection);
+                await @lock.ExecuteNonQueryAsync(Cancellation);
+            }
+            finally
+            {
+                sample.Rabbit.Mend();
+            }
+
+            await Eventually.TrueAsync(async () => await EffectsAsync(@event) == 1, seconds: 60);
+            await Eventually.TrueAsync(async () => await EndBackendAtDeleteAsync(superuser));
+            await hold.RollbackAsync(Cancellation);
+        }
+
+        await OutboxIsEmptyAsync();
+        var last = New();
+        await CommitAsync(last);
+        await TookEffectOnceAsync(@event, last);
+    }
+
+    [Fact]
+    public async Task While_RabbitMQ_is_away_events_wait_and_the_service_stays_ready()
+    {
+        var events = Enumerable.Range(0, 300).Select(_ => New()).ToArray();
+        sample.Rabbit.Cut();
+        try
+        {
+            foreach (var @event in events)
+            {
+                await CommitAsync(@event);
+            }
+
+            await Eventually.TrueAsync(async () =>
+            {
+                using var answer = await sample.Direct().GetAsync("/health/ready", Cancellation);
+                var body = await answer.Content.ReadAsStringAsync(Cancellation);
+                return answer.IsSuccessStatusCode && body.Contains("\"degraded\"", StringComparison.Ordinal)
+                    && body.Contains("\"rabbitmq\":\"error\"", StringComparison.Ordinal);
+            }, seconds: 60);
+        }
+        finally
+        {
+            sample.Rabbit.Mend();
+        }
+
+        await Eventually.TrueAsync(async () => await EffectsAsync(events) == events.Length, seconds: 90);
+        await OutboxIsEmptyAsync();
+        Assert.Equal(events.Length, await EffectsAsync(events));
+    }
+
+    [Fact]
+    public async Task Events_of_one_key_arrive_in_the_order_of_their_commits()
+    {
+        var arrived = new List<TenantCreated>();
+        var tenants = Enumerable.Range(0, 5).Select(_ => Guid.NewGuid()).ToArray();
+        var bus = Bus.Factory.CreateUsingRabbitMq(rabbit =>
+        {
+            rabbit.Host(new Uri(TestServers.RabbitMq("test-defaults")));
+            rabbit.ReceiveEndpoint("order-test", queue =>
+            {
+                queue.ConcurrentMessageLimit = 1;
+                queue.Handler<TenantCreated>(context =>
+                {
+                    lock (arrived)
+                    {
+                        arrived.Add(context.Message);
+                    }
+
+                    return Task.CompletedTask;
+                });
+            });
+        });
+        await bus.StartAsync(Cancellation);
+        try
+        {
+            for (var i = 0; i < 200; i++)
+            {
+                await CommitAsync(New() with { TenantId = tenants[i % 5], RequestId = i.ToString(CultureInfo.InvariantCulture) });
+            }
+
+            await Eventually.TrueAsync(() =>
+            {
+                lock (arrived)
+                {
+                    return Task.FromResult(arrived.Where(e => tenants.Contains(e.TenantId)).DistinctBy(e => e.EventId).Count() == 200);
+                }
+            });
+        }
+        finally
+        {
+            await bus.StopAsync(CancellationToken.None);
+        }
+
+        foreach (var tenant in tenants)
+        {
+            var order = arrived.Where(e => e.TenantId == tenant).DistinctBy(e => e.EventId)
+                .Select(e => int.Parse(e.RequestId!, CultureInfo.InvariantCulture)).ToArray();
+            Assert.Equal(order.Order(), order);
+        }
+    }
+
+    [Fact]
+    public async Task A_poisoned_event_is_set_aside_and_does_not_block_the_next()
+    {
+        var (poison, next) = (New() with { RequestId = "poison" }, New());
+        await CommitAsync(poison);
+        await CommitAsync(next);
+        await TookEffectOnceAsync(next);
+        await Eventually.TrueAsync(async () =>
+            (await sample.Direct().GetStringAsync("/metrics", Cancellation)).Contains("events_poisoned_total", StringComparison.Ordinal));
+        Assert.Equal(0, await EffectsAsync(poison));
+    }
+
+    private static TenantCreated New() => new() { TenantId = Guid.NewGuid(), OccurredAt = DateTimeOffset.UtcNow };
+
+    private async Task CommitAsync(TenantCreated @event)
+    {
+        await using var connection = await Database.OpenConnectionAsync(Cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(Cancellation);
+        await transaction.PublishAsync(@event, @event.TenantId.ToString(), Cancellation);
+        await transaction.CommitAsync(Cancellation);
+    }
+
+    private async Task TookEffectOnceAsync(params TenantCreated[] events)
+    {
+        await Eventually.TrueAsync(async () => await EffectsAsync(events) >= events.Length, seconds: 60);
+        Assert.Equal(events.Length, await EffectsAsync(events));
+    }
+
+    private async Task<long> EffectsAsync(params TenantCreated[] events)
+    {
+        await using var count = Database.CreateCommand("SELECT count(*) FROM effects WHERE event_id = ANY($1)");
+        count.Parameters.Add(new() { Value = events.Select(e => e.EventId).ToArray() });
+        return (long)(await count.ExecuteScalarAsync(Cancellation))!;
+    }
+
+    private Task OutboxIsEmptyAsync() => Eventually.TrueAsync(async () =>
+    {
+        await using var count = Database.CreateCommand("SELECT count(*) FROM outbox");
+        return await count.ExecuteScalarAsync(Cancellation) is 0L;
+    });
+
+    private async Task<bool> EndBackendAtDeleteAsync(NpgsqlDataSource superuser)
+    {
+        await using var kill = superuser.CreateCommand(
+            $"""
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = '{sample.Database.Name}' AND query LIKE 'DELETE FROM outbox%' AND wait_event_type = 'Lock'
+            """);
+        return await kill.ExecuteScalarAsync(Cancellation) is true;
+    }
+}
