@@ -24,7 +24,12 @@ public static class ServiceDefaultsExtensions
     public static void AddServiceDefaults(this WebApplicationBuilder builder, string service)
     {
         builder.AddGatewayDefaults(service);
-        builder.Services.AddOpenApi();
+        builder.Services.AddOpenApi(options => options.AddDocumentTransformer((document, _, _) =>
+        {
+            // The address at which this instance happens to listen: clients come through the gateway, and know nothing of it.
+            document.Servers = null;
+            return Task.CompletedTask;
+        }));
         AuthExtensions.TrustInternalIdentity(builder);
     }
 

@@ -1,1 +1,17 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using EasySmart.Contracts.DeviceProvisioning;
+using EasySmart.Ingestion;
+using EasySmart.Ingestion.Devices;
+using EasySmart.ServiceDefaults;
+using EasySmart.ServiceDefaults.Messaging;
+using EasySmart.ServiceDefaults.Postgres;
+
+var migrations = new Migrations(typeof(Program).Assembly, "ingestion");
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults("ingestion");
+builder.AddPostgres(migrations);
+builder.AddMessaging(on => on.On<DeviceChanged, ApplyDeviceChange>());
+builder.AddIngestion();
+
+var app = builder.Build();
+app.UseServiceDefaults();
+return await app.RunAsync(args, migrations);

@@ -1,0 +1,148 @@
+using System.Diagnostics;
+using EasySmart.Ingestion.Mqtt;
+using EasySmart.Ingestion.Parsing;
+using EasySmart.ServiceDefaults.Postgres;
+using Npgsql;
+
+namespace EasySmart.Ingestion.Batches;
+
+/// <summary>
+/// Commits batches, each in one transaction with all that it changes, and then tells the sources. Tries again for as long as it takes; a
+/// row that the database refuses is found by halving the batch, so that it cannot hold up the others.
+/// </summary>
+internal sealed partial class BatchWriter(
+    [FromKeyedServices(DataSources.System)] NpgsqlDataSource database,
+    RecentDeliveries recent,
+    IngestionMetrics metrics,
+    TimeProvider clock,
+    ILogger<BatchWriter> logger)
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+    private readonly ReadingCopy _copy = new();
+
+    // Repeats come in flocks: after a batch that had some the next is looked at closely from the start.
+    private bool _careful;
+
+    /// <summary>Returns when all messages are committed and their sources know.</summary>
+    /// <param name="batch">Messages in their order.</param>
+    /// <param name="stopping">No more attempts after this; what is not committed then is not acknowledged.</param>
+    public async Task WriteAsync(IReadOnlyList<Message> batch, CancellationToken stopping)
+    {
+        var pause = FirstPause;
+        while (true)
+        {
+            try
+            {
+                await CommitAsync(batch);
+                return;
+            }
+            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation && !_careful)
+            {
+                _careful = true;
+            }
+            catch (PostgresException exception) when (IsAboutData(exception))
+            {
+                await WriteHalvesAsync(batch, exception, stopping);
+                return;
+            }
+            catch (Exception exception)
+            {
+                LogLater(Transient.Is(exception) ? LogLevel.Warning : LogLevel.Error, batch.Count, exception.Message);
+                await Task.Delay(pause, clock, stopping);
+                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            }
+        }
+    }
+
+    private async Task WriteHalvesAsync(IReadOnlyList<Message> batch, PostgresException exception, CancellationToken stopping)
+    {
+        if (batch.Count == 1)
+        {
+            if (batch[0].Rejection == Rejections.Unstorable)
+            {
+                // Not even the record of it can be stored. That is a bug of ours; it must not be acknowledged as if it were kept.
+                throw exception;
+            }
+
+            LogUnstorable(batch[0].DeviceId, exception.SqlState, exception.MessageText);
+            batch[0].Rejection = Rejections.Unstorable;
+            await WriteAsync(batch, stopping);
+            return;
+        }
+
+        var half = batch.Count / 2;
+        await WriteAsync([.. batch.Take(half)], stopping);
+        await WriteAsync([.. batch.Skip(half)], stopping);
+    }
+
+    private async Task CommitAsync(IReadOnlyList<Message> batch)
+    {
+        var since = Stopwatch.GetTimestamp();
+        // Not cancelled when the service stops: a batch in hand is brought to its end, which Npgsql's time-outs bound.
+        var cancellation = CancellationToken.None;
+        var readings = batch.Where(message => message.Rejection is null).ToList();
+        var usage = new UsageTally();
+        var rejected = new RejectionLog();
+        await using var connection = await database.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        IReadOnlyList<Message> stored = readings;
+        if (readings.Count > 0 && _careful)
+        {
+            stored = await RepeatedReadings.StoreAsync(readings, transaction, cancellation);
+        }
+        else if (readings.Count > 0)
+        {
+            await _copy.WriteAsync(readings, connection, cancellation);
+        }
+
+        if (stored.Count > 0)
+        {
+            await LatestUpsert.WriteAsync(stored, transaction, cancellation);
+            await recent.RecordAsync(stored, transaction, cancellation);
+        }
+
+        foreach (var message in batch.Where(message => message.Rejection is not null))
+        {
+            rejected.Add(message);
+        }
+
+        foreach (var reading in stored)
+        {
+            usage.Add(reading);
+        }
+
+        await rejected.WriteAsync(transaction, cancellation);
+        await usage.PublishAsync(transaction, clock.GetUtcNow(), cancellation);
+        await transaction.CommitAsync(cancellation);
+
+        _careful = _careful && stored.Count < readings.Count;
+        usage.Committed();
+        metrics.Committed(batch.Count, stored.Count, since);
+        foreach (var (reason, count) in rejected.Counts)
+        {
+            metrics.Rejected(reason, count);
+        }
+
+        await TellSourcesAsync(batch);
+    }
+
+    private static async Task TellSourcesAsync(IReadOnlyList<Message> batch)
+    {
+        foreach (var group in batch.GroupBy(message => message.Source))
+        {
+            await group.Key.CommittedAsync([.. group]);
+        }
+    }
+
+    // 22: data exception; 23: a constraint other than that of identity; 54: a limit of the program, such as nesting.
+    private static bool IsAboutData(PostgresException exception) =>
+        exception.SqlState.StartsWith("22", StringComparison.Ordinal) || exception.SqlState.StartsWith("23", StringComparison.Ordinal)
+        || exception.SqlState.StartsWith("54", StringComparison.Ordinal);
+
+    [LoggerMessage(Message = "A batch of {Count} messages is not stored yet, trying again: {Reason}")]
+    private partial void LogLater(LogLevel level, int count, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A message of device {Device} passed the parser, and the database refuses it ({State}): {Reason}")]
+    private partial void LogUnstorable(Guid device, string state, string reason);
+}

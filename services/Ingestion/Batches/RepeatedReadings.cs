@@ -1,0 +1,96 @@
+using EasySmart.Ingestion.Parsing;
+using Npgsql;
+
+namespace EasySmart.Ingestion.Batches;
+
+/// <summary>
+/// The careful path, for a batch with a time that is taken: stores what is new, and tells of the rest whether it is a repeat (changes
+/// nothing, counts nothing), a conflict (the first stays, the other is recorded), or a reading without a time of its own, which moves to
+/// the next free microsecond.
+/// </summary>
+internal static class RepeatedReadings
+{
+    /// <summary>Returns what was newly stored; conflicts come out as rejections.</summary>
+    public static async Task<IReadOnlyList<Message>> StoreAsync(
+        IReadOnlyList<Message> readings, NpgsqlTransaction transaction, CancellationToken cancellation)
+    {
+        var stored = new List<Message>(readings.Count);
+        while (readings.Count > 0)
+        {
+            var rest = await InsertAsync(readings, stored, transaction, cancellation);
+            if (rest.Count == 0)
+            {
+                break;
+            }
+
+            readings = await CompareAsync(rest, transaction, cancellation);
+        }
+
+        return stored;
+    }
+
+    private static async Task<List<Message>> InsertAsync(
+        IReadOnlyList<Message> readings, List<Message> stored, NpgsqlTransaction transaction, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand(
+            $"""
+            INSERT INTO readings ({ReadingColumns.Names}) SELECT * FROM {ReadingColumns.Unnest}
+            ON CONFLICT DO NOTHING RETURNING tenant_id, device_id, slot, time
+            """,
+            transaction.Connection,
+            transaction);
+        ReadingColumns.AddTo(command.Parameters, readings);
+        var added = new HashSet<(Guid, Guid, short, long)>();
+        await using (var reader = await command.ExecuteReaderAsync(cancellation))
+        {
+            while (await reader.ReadAsync(cancellation))
+            {
+                added.Add((reader.GetGuid(0), reader.GetGuid(1), reader.GetInt16(2), ReadingTime.Micros(reader.GetFieldValue<DateTimeOffset>(3))));
+            }
+        }
+
+        var rest = new List<Message>();
+        foreach (var reading in readings)
+        {
+            // Of several with one identity in a batch the first was stored.
+            (added.Remove((reading.TenantId, reading.DeviceId, reading.Slot, reading.Time)) ? stored : rest).Add(reading);
+        }
+
+        return rest;
+    }
+
+    /// <summary>Compares with what holds the identity. Returns what must be stored at another time.</summary>
+    private static async Task<List<Message>> CompareAsync(
+        List<Message> rest, NpgsqlTransaction transaction, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand(
+            $"""
+            SELECT sent.n, payload_of(r.form, r.value, r.payload, r.time) = payload_of(sent.form, sent.value, sent.payload, sent.time),
+                r.received_at = sent.received_at
+            FROM {ReadingColumns.Unnest} WITH ORDINALITY AS sent ({ReadingColumns.Names}, n)
+            JOIN readings r USING (tenant_id, device_id, slot, time)
+            """,
+            transaction.Connection,
+            transaction);
+        ReadingColumns.AddTo(command.Parameters, rest);
+        var moved = new List<Message>();
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        while (await reader.ReadAsync(cancellation))
+        {
+            var message = rest[(int)reader.GetInt64(0) - 1];
+            var (same, sameArrival) = (reader.GetBoolean(1), reader.GetBoolean(2));
+            if (message.HasOwnTime)
+            {
+                message.Rejection = same ? null : Rejections.Conflict;
+            }
+            else if (!(same && sameArrival))
+            {
+                // The same arrival is this very message: its first commit did go through, though the answer was lost.
+                message.Time++;
+                moved.Add(message);
+            }
+        }
+
+        return moved;
+    }
+}

@@ -1,0 +1,61 @@
+using EasySmart.Contracts.Ingestion;
+using EasySmart.Ingestion.Devices;
+using EasySmart.Ingestion.Parsing;
+using EasySmart.ServiceDefaults.Messaging;
+using Npgsql;
+
+namespace EasySmart.Ingestion.Batches;
+
+/// <summary>What a batch tells the others, by the outbox and so in its commit: what was used, and which devices were seen.</summary>
+internal sealed class UsageTally
+{
+    private static readonly long Minute = (long)TimeSpan.FromMinutes(1).TotalMicroseconds;
+    private readonly Dictionary<(Guid Tenant, long Minute), (long Readings, long Bytes)> _usage = [];
+    private readonly Dictionary<KnownDevice, long> _seen = [];
+
+    /// <summary>Counts a reading that was newly stored.</summary>
+    public void Add(Message reading)
+    {
+        var key = (reading.TenantId, reading.ReceivedAt - reading.ReceivedAt % Minute);
+        var (readings, bytes) = _usage.GetValueOrDefault(key);
+        _usage[key] = (readings + 1, bytes + reading.Payload.Length);
+        // A device is told of when it is first seen, and then once a minute at most.
+        if (reading.Device is { } device && reading.ReceivedAt - device.SeenAt >= Minute)
+        {
+            _seen[device] = reading.ReceivedAt;
+        }
+    }
+
+    public async Task PublishAsync(NpgsqlTransaction transaction, DateTimeOffset now, CancellationToken cancellation)
+    {
+        if (_usage.Count > 0)
+        {
+            // Entries add up, so no order is kept among these events: each has a key of its own.
+            var used = new UsageRecorded
+            {
+                OccurredAt = now,
+                Entries = [.. _usage.Select(u => new UsageEntry(u.Key.Tenant, ReadingTime.Of(u.Key.Minute), u.Value.Readings, u.Value.Readings, u.Value.Bytes))],
+            };
+            await transaction.PublishAsync(used, $"usage:{used.EventId}", cancellation);
+        }
+
+        if (_seen.Count > 0)
+        {
+            var seen = new DevicesSeen
+            {
+                OccurredAt = now,
+                Entries = [.. _seen.Select(s => new SeenEntry(s.Key.TenantId!.Value, s.Key.Id, ReadingTime.Of(s.Value)))],
+            };
+            await transaction.PublishAsync(seen, "seen", cancellation);
+        }
+    }
+
+    /// <summary>The commit went through: the devices need not be told of again for a while.</summary>
+    public void Committed()
+    {
+        foreach (var (device, at) in _seen)
+        {
+            device.SeenAt = at;
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using Npgsql;
+
+namespace EasySmart.Ingestion.Devices;
+
+/// <summary>
+/// Keeps the directory like the replica: everything at first, then what is newer at each notice, after each reconnect, and now and then
+/// without a reason. The notice can get lost with its connection; the table cannot.
+/// </summary>
+internal sealed partial class DirectoryKeeper(DeviceReplica replica, DeviceDirectory directory, ILogger<DirectoryKeeper> logger) : BackgroundService
+{
+    private static readonly TimeSpan WithoutNotice = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+    private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private DateTime? _since;
+
+    /// <summary>The directory was filled once. Before, every device would look unknown.</summary>
+    public Task Loaded => _loaded.Task;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await ListenAsync(stoppingToken);
+            }
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                LogLost(exception.Message);
+                await Task.Delay(Pause, stoppingToken);
+            }
+        }
+    }
+
+    private async Task ListenAsync(CancellationToken stopping)
+    {
+        await using var connection = await replica.OpenAsync(stopping);
+        await using (var listen = new NpgsqlCommand($"LISTEN {DeviceReplica.Channel}", connection))
+        {
+            await listen.ExecuteNonQueryAsync(stopping);
+        }
+
+        while (true)
+        {
+            _since = await DeviceReplica.ReadAsync(connection, _since, directory.Apply, stopping);
+            if (_loaded.TrySetResult())
+            {
+                LogLoaded(directory.Count);
+            }
+
+            await connection.WaitAsync(WithoutNotice, stopping);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Count} devices are known")]
+    private partial void LogLoaded(int count);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Changes of devices are not heard until the database is back: {Reason}")]
+    private partial void LogLost(string reason);
+}

@@ -1,0 +1,27 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace EasySmart.Ingestion;
+
+/// <summary>Section <c>Ingestion</c>: how much is held and how much goes into one commit.</summary>
+public sealed record IngestionOptions
+{
+    /// <summary>Messages in one commit, at most.</summary>
+    [Range(1, 50_000)]
+    public int BatchRows { get; init; } = 2000;
+
+    /// <summary>How long a message waits for others to share its commit.</summary>
+    [Range(0, 10_000)]
+    public int BatchMilliseconds { get; init; } = 20;
+
+    /// <summary>Messages that one source may have in memory before it is read no further, in bytes.</summary>
+    [Range(1 << 17, 1 << 30)]
+    public int HeldBytes { get; init; } = 32 << 20;
+
+    /// <summary>Messages of devices that are not known yet. Below the broker's receive window, so that known devices go on.</summary>
+    [Range(1, 50_000)]
+    public int WaitingMessages { get; init; } = 1000;
+
+    /// <summary>The same, in bytes.</summary>
+    [Range(1 << 17, 1 << 30)]
+    public int WaitingBytes { get; init; } = 8 << 20;
+}

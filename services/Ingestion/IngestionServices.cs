@@ -1,0 +1,48 @@
+using EasySmart.Ingestion.Batches;
+using EasySmart.Ingestion.Devices;
+using EasySmart.Ingestion.Mqtt;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
+
+namespace EasySmart.Ingestion;
+
+/// <summary>The parts of the path from broker to commit.</summary>
+internal static class IngestionServices
+{
+    public static void AddIngestion(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<MqttOptions>().BindConfiguration("Mqtt").ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<IngestionOptions>().BindConfiguration("Ingestion").ValidateDataAnnotations()
+            .ValidateOnStart();
+        services.AddOptions<DeviceOwnerOptions>().Configure<IConfiguration>((owner, configuration) =>
+        {
+            owner.Address = configuration["services:device-provisioning:http:0"] is { Length: > 0 } address ? new Uri(address) : null;
+            owner.ServiceKey = configuration["Internal:ServiceKey"];
+        }).ValidateDataAnnotations().ValidateOnStart();
+        services.AddHttpClient(DeviceOwner.Client, (provider, client) =>
+        {
+            var owner = provider.GetRequiredService<IOptions<DeviceOwnerOptions>>().Value;
+            client.BaseAddress = owner.Address;
+            client.DefaultRequestHeaders.Add("X-EasySmart-Service-Key", owner.ServiceKey);
+            client.Timeout = TimeSpan.FromSeconds(5);
+        });
+
+        services.AddSingleton<IngestionMetrics>();
+        services.AddSingleton<ArrivalClock>();
+        services.AddSingleton<DeviceDirectory>();
+        services.AddSingleton<DeviceReplica>();
+        services.AddSingleton<DeviceOwner>();
+        services.AddSingleton<WaitingRoom>();
+        services.AddSingleton<Intake>();
+        services.AddSingleton<RecentDeliveries>();
+        services.AddSingleton<TelemetrySession>();
+        services.AddSingleton<BatchWriter>();
+        services.AddSingleton<Batcher>();
+        services.AddSingleton<DirectoryKeeper>();
+        services.AddHostedService(provider => provider.GetRequiredService<DirectoryKeeper>());
+        services.AddHostedService<ReplicaRebuild>();
+        services.AddHostedService<TelemetryPipeline>();
+        services.AddHealthChecks().AddCheck<MqttHealth>("mqtt", HealthStatus.Unhealthy);
+    }
+}

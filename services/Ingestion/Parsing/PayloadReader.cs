@@ -1,0 +1,140 @@
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace EasySmart.Ingestion.Parsing;
+
+/// <summary>How a payload is kept; the numbers are those of the column <c>form</c>.</summary>
+internal enum PayloadForm : byte
+{
+    /// <summary>As it was sent, as jsonb.</summary>
+    Json = 0,
+
+    /// <summary><c>{"value": number}</c>.</summary>
+    Value = 1,
+
+    /// <summary><c>{"value": number, "ts": epoch milliseconds}</c>, the reading's own time.</summary>
+    ValueAndTime = 2,
+}
+
+/// <summary>What a payload says.</summary>
+/// <param name="Form">How it is kept.</param>
+/// <param name="Value">The number; 0 for <see cref="PayloadForm.Json"/>.</param>
+/// <param name="Time">The reading's own time in microseconds since 1970; null when it names none.</param>
+internal readonly record struct Payload(PayloadForm Form, double Value, long? Time);
+
+/// <summary>
+/// Reads a payload in one pass and without allocating. Whatever passes here, jsonb takes too: a row that it refused would fail the COPY
+/// that carries other tenants' rows.
+/// </summary>
+internal static class PayloadReader
+{
+    public const int MaxBytes = 64 * 1024;
+    public const int MaxDepth = 256;
+
+    // Numbers come back written out; without a limit a few kilobytes of exponents would come back as gigabytes.
+    private const int MaxWrittenNumbers = 1 << 18;
+
+    private static readonly JsonReaderOptions Options = new() { MaxDepth = MaxDepth };
+
+    private enum Field
+    {
+        Other,
+        Value,
+        Time,
+    }
+
+    /// <summary>Reads <paramref name="json"/>, which arrived at <paramref name="now"/> (microseconds since 1970).</summary>
+    /// <returns>Null, or the reason to refuse the message.</returns>
+    public static string? Read(ReadOnlySpan<byte> json, long now, out Payload payload)
+    {
+        payload = default;
+        if (json.Length > MaxBytes)
+        {
+            return Rejections.TooLarge;
+        }
+
+        if (!Utf8.IsValid(json))
+        {
+            return Rejections.InvalidUtf8;
+        }
+
+        var reader = new Utf8JsonReader(json, Options);
+        try
+        {
+            return Read(ref reader, now, out payload);
+        }
+        catch (JsonException)
+        {
+            return reader.CurrentDepth >= MaxDepth ? Rejections.TooDeep : Rejections.BadJson;
+        }
+    }
+
+    private static string? Read(ref Utf8JsonReader reader, long now, out Payload payload)
+    {
+        payload = default;
+        var (field, value, written, fields) = (Field.Other, 0.0, 0, 0);
+        // Whether the number and the time alone say all that was sent.
+        var (numberIsAll, timeIsAll) = (false, false);
+        long? time = null;
+        reader.Read();
+        var isObject = reader.TokenType == JsonTokenType.StartObject;
+        do
+        {
+            var ofRoot = isObject && reader.CurrentDepth == 1;
+            switch (reader.TokenType)
+            {
+                case JsonTokenType.PropertyName:
+                    if (reader.ValueIsEscaped && !JsonText.IsStorable(reader.ValueSpan))
+                    {
+                        return Rejections.BadText;
+                    }
+
+                    if (ofRoot)
+                    {
+                        field = reader.ValueTextEquals("value"u8) ? Field.Value : reader.ValueTextEquals("ts"u8) ? Field.Time : Field.Other;
+                        fields++;
+                    }
+
+                    continue;
+                case JsonTokenType.String when reader.ValueIsEscaped && !JsonText.IsStorable(reader.ValueSpan):
+                    return Rejections.BadText;
+                case JsonTokenType.Number:
+                    var number = JsonNumber.Of(reader.ValueSpan);
+                    if (!number.FitsNumeric || (written += number.Written) > MaxWrittenNumbers)
+                    {
+                        return Rejections.NumberOutOfRange;
+                    }
+
+                    if (ofRoot && field == Field.Value)
+                    {
+                        numberIsAll = reader.TryGetDouble(out value) && number.IsExactly(value, reader.ValueSpan);
+                    }
+
+                    break;
+            }
+
+            // A repeated name counts for the last time that it is given, as jsonb has it.
+            if (ofRoot && field == Field.Time && reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray))
+            {
+                time = null;
+                if (reader.TokenType != JsonTokenType.Null)
+                {
+                    if (!ReadingTime.TryRead(ref reader, now, out var own, out timeIsAll))
+                    {
+                        return Rejections.BadTimestamp;
+                    }
+
+                    time = own;
+                }
+            }
+        }
+        while (reader.Read());
+
+        var form = !isObject || !numberIsAll ? PayloadForm.Json
+            : fields == 1 ? PayloadForm.Value
+            : fields == 2 && time is not null && timeIsAll ? PayloadForm.ValueAndTime
+            : PayloadForm.Json;
+        payload = new Payload(form, form == PayloadForm.Json ? 0 : value, time);
+        return null;
+    }
+}

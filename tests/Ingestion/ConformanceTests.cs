@@ -1,0 +1,5 @@
+using EasySmart.Hosting;
+
+namespace EasySmart.Ingestion.Tests;
+
+public sealed class ConformanceTests(IngestionHost host) : ServiceConformance(host);

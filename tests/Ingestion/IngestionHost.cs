@@ -1,0 +1,138 @@
+using EasySmart.Hosting;
+using EasySmart.Ingestion.Tests;
+using EasySmart.ServiceDefaults.Postgres;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+
+[assembly: AssemblyFixture(typeof(IngestionHost))]
+
+namespace EasySmart.Ingestion.Tests;
+
+/// <summary>The service with a broker, a telemetry database and a DeviceProvisioning of its own. Shared; faults have hosts of their own.</summary>
+public class IngestionHost() : ServiceHost<Program>("ingestion")
+{
+    private readonly bool _inherited;
+    private NpgsqlDataSource? _asSuperuser;
+    private TestDatabase? _database;
+
+    public string Session => Settings["Mqtt:ClientId"]!;
+
+    public TestBroker Broker { get; } = new();
+
+    public TestOwner Owner { get; private set; } = null!;
+
+    public TestDatabase Database => _database!;
+
+    /// <summary>The database of a host that was there before; this one does not drop it.</summary>
+    public TestDatabase? Inherited { init => (_database, _inherited) = (value, true); }
+
+    public static async Task<TestDatabase> MigratedDatabaseAsync()
+    {
+        var database = await TestDatabase.CreateAsync(TestServers.Telemetry, "telemetry_owner");
+        await new Migrations(typeof(Program).Assembly, "ingestion").ApplyAsync(database.For("telemetry_owner"), default);
+        return database;
+    }
+
+    public static Dictionary<string, string?> SettingsFor(TestDatabase database, string owner, int brokerPort) => new()
+    {
+        ["ConnectionStrings:Database"] = database.For("ingestion_app"),
+        ["ConnectionStrings:DatabaseSystem"] = database.For("ingestion_system"),
+        ["ConnectionStrings:RabbitMq"] = TestServers.RabbitMq("test-ingestion"),
+        ["services:device-provisioning:http:0"] = owner,
+        ["Internal:ServiceKey"] = TestOwner.Key,
+        ["Mqtt:Host"] = "127.0.0.1",
+        ["Mqtt:Port"] = $"{brokerPort}",
+        ["Mqtt:Username"] = "service/ingestion",
+        ["Mqtt:Password"] = "secret",
+        ["Mqtt:ClientId"] = "service/ingestion-1",
+    };
+
+    public async Task<T?> ScalarAsync<T>(string sql, params object[] parameters)
+    {
+        await using var command = _asSuperuser!.CreateCommand(sql);
+        foreach (var parameter in parameters)
+        {
+            command.Parameters.Add(new() { Value = parameter });
+        }
+
+        return await command.ExecuteScalarAsync(TestContext.Current.CancellationToken) is T value ? value : default;
+    }
+
+    public async Task<long> ReadingsOfAsync(TestOwner.Device device) =>
+        await ScalarAsync<long>("SELECT count(*) FROM readings WHERE device_id = $1", device.DeviceId);
+
+    /// <summary>Refusals of a device as <c>reason=count</c>, sorted.</summary>
+    public async Task<string> RejectionsOfAsync(TestOwner.Device device) => await ScalarAsync<string>(
+        "SELECT string_agg(reason || '=' || n, ' ' ORDER BY reason) FROM (SELECT reason, sum(count) n FROM rejections WHERE device_id = $1 GROUP BY 1) r",
+        device.DeviceId) ?? "";
+
+    /// <summary>Waits until the device has exactly so many readings.</summary>
+    public Task HasReadingsAsync(TestOwner.Device device, long count, int seconds = 30) =>
+        Eventually.TrueAsync(async () => await ReadingsOfAsync(device) == count, seconds);
+
+    protected override async Task PrepareAsync()
+    {
+        _database ??= await MigratedDatabaseAsync();
+        _asSuperuser = NpgsqlDataSource.Create(Database.ForSuperuser());
+        Owner = await TestOwner.StartAsync();
+        await PrepareBrokerAsync();
+        foreach (var (key, value) in SettingsFor(Database, Owner.Address, BrokerPort))
+        {
+            Settings[key] = value;
+        }
+    }
+
+    protected virtual int BrokerPort => Broker.Port;
+
+    protected virtual Task PrepareBrokerAsync() => Broker.StartAsync();
+
+    protected override async Task CleanUpAsync()
+    {
+        await Broker.DisposeAsync();
+        await Owner.DisposeAsync();
+        await _asSuperuser!.DisposeAsync();
+        if (!_inherited)
+        {
+            await Database.DisposeAsync();
+        }
+    }
+}
+
+/// <summary>
+/// A host of one test's own, whose broker the test plays itself. RabbitMQ is away, so that the outbox keeps what was published and the
+/// hosts do not take one another's events.
+/// </summary>
+public sealed class ScriptedHost : IngestionHost
+{
+    public ScriptedBroker Wire { get; } = new();
+
+    /// <summary>Settings of the test's own.</summary>
+    public Dictionary<string, string?> Special { get; } = [];
+
+    protected override int BrokerPort => Wire.Port;
+
+    public async Task<ScriptedHost> StartAsync(bool sessionPresent = false)
+    {
+        await InitializeAsync();
+        await Wire.AcceptAsync(sessionPresent);
+        return this;
+    }
+
+    protected override async Task PrepareAsync()
+    {
+        await base.PrepareAsync();
+        Settings["ConnectionStrings:RabbitMq"] = "amqp://nobody:nothing@127.0.0.1:1/none";
+        foreach (var (key, value) in Special)
+        {
+            Settings[key] = value;
+        }
+    }
+
+    protected override Task PrepareBrokerAsync() => Task.CompletedTask;
+
+    protected override async Task CleanUpAsync()
+    {
+        Wire.Dispose();
+        await base.CleanUpAsync();
+    }
+}
