@@ -32,7 +32,7 @@ public sealed class PathTests(IngestionHost host)
         await tenant.ExecuteNonQueryAsync(Cancellation);
         await using var command = new NpgsqlCommand(
             """
-            SELECT coalesce(string_agg(sent.json || ' came back as ' || coalesce(l.value::text, 'nothing'), E'\n'), '')
+            SELECT coalesce(string_agg(sent.json::text || ' came back as ' || coalesce(l.value::text, 'nothing'), E'\n'), '')
             FROM unnest($1::jsonb[]) WITH ORDINALITY AS sent (json, n)
             LEFT JOIN tenant.latest l ON l.device_id = $2 AND l.slot = sent.n - 1
             WHERE l.value IS DISTINCT FROM sent.json
