@@ -23,6 +23,24 @@ public static class ServiceDefaultsExtensions
     /// <param name="service">The service's resource name, kebab-case.</param>
     public static void AddServiceDefaults(this WebApplicationBuilder builder, string service)
     {
+        builder.AddGatewayDefaults(service);
+        builder.Services.AddOpenApi(options => options.AddDocumentTransformer((document, _, _) =>
+        {
+            // The address at which this instance happens to listen: clients come through the gateway, and know nothing of it.
+            document.Servers = null;
+            return Task.CompletedTask;
+        }));
+        AuthExtensions.TrustInternalIdentity(builder);
+    }
+
+    /// <summary>
+    /// The same without what only stands behind the gateway: it can sign internal identities and trusts none, and brings its own
+    /// authentication, authorization and API document.
+    /// </summary>
+    /// <param name="builder">The application.</param>
+    /// <param name="service">The gateway's resource name, kebab-case.</param>
+    public static void AddGatewayDefaults(this WebApplicationBuilder builder, string service)
+    {
         builder.Services.AddSingleton(new ServiceName(service));
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.Configure<JsonOptions>(Json.Configure);
@@ -35,7 +53,6 @@ public static class ServiceDefaultsExtensions
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
         builder.Services.AddHealthChecks();
         builder.Services.AddRateLimiter(_ => { });
-        builder.Services.AddOpenApi();
         ErrorHandling.Add(builder.Services);
         AuthExtensions.AddInternalIdentity(builder);
         Observability.Add(builder, service);
@@ -44,15 +61,24 @@ public static class ServiceDefaultsExtensions
     /// <summary>Adds the middleware in its order, <c>/health…</c>, <c>/metrics</c> and <c>/openapi/v1.json</c>.</summary>
     public static void UseServiceDefaults(this WebApplication app)
     {
+        app.UseGatewayDefaults(_ => { });
+        app.MapOpenApi().AllowAnonymous();
+    }
+
+    /// <summary>Adds the middleware in its order, <c>/health…</c> and <c>/metrics</c>.</summary>
+    /// <param name="app">The application.</param>
+    /// <param name="beforeRouting">Adds middleware that decides which route is meant, or answers before there is one (CORS).</param>
+    public static void UseGatewayDefaults(this WebApplication app, Action<IApplicationBuilder> beforeRouting)
+    {
         RequestId.Use(app);
         ErrorHandling.Use(app);
+        beforeRouting(app);
         app.UseRouting();
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseRateLimiter();
         HealthEndpoints.Map(app);
         Observability.Map(app);
-        app.MapOpenApi().AllowAnonymous();
     }
 
     /// <summary>Runs the service or, for the argument <c>migrate</c>, its migrations.</summary>

@@ -1,1 +1,24 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using EasySmart.Gateway;
+using EasySmart.ServiceDefaults;
+using EasySmart.ServiceDefaults.Errors;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.AddGatewayDefaults("gateway");
+builder.AddAccessTokens();
+builder.AddOrigins();
+builder.AddLegacyPrefix();
+builder.AddRateLimit(Routes.AuthLimit, new RateLimitOptions { PermitLimit = 10 }, ClientAddress.Of);
+builder.Services.AddOptions<ForwardingOptions>().BindConfiguration("Forwarding").ValidateDataAnnotations().ValidateOnStart();
+builder.Services.AddSingleton(new Services(builder.Configuration));
+builder.Services.AddHttpForwarder();
+// YARP tells of every request at Information, twice.
+builder.Logging.AddFilter("Yarp", LogLevel.Warning);
+
+var app = builder.Build();
+app.UseGatewayDefaults(beforeRouting =>
+{
+    beforeRouting.UseCors();
+    beforeRouting.UseLegacyPrefix();
+});
+app.MapRoutes();
+await app.RunAsync();

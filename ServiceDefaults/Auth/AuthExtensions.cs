@@ -29,12 +29,17 @@ public static class AuthExtensions
     public static TBuilder RequireKey<TBuilder>(this TBuilder builder, string header, string configurationKey) where TBuilder : IEndpointConventionBuilder =>
         builder.RequireAuthorization(policy => policy.AddRequirements(new KeyRequirement(header, configurationKey)));
 
+    // What signs and what verifies; the gateway needs this half only.
     internal static void AddInternalIdentity(IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<InternalIdentityOptions>().Bind(builder.Configuration.GetSection("InternalIdentity"))
             .ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton(services => new InternalIdentity(
             services.GetRequiredService<IOptions<InternalIdentityOptions>>().Value, services.GetRequiredService<TimeProvider>()));
+    }
+
+    internal static void TrustInternalIdentity(IHostApplicationBuilder builder)
+    {
         builder.Services.AddAuthentication(InternalIdentityHandler.Name)
             .AddScheme<AuthenticationSchemeOptions, InternalIdentityHandler>(InternalIdentityHandler.Name, null);
         builder.Services.AddAuthorizationBuilder().SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());

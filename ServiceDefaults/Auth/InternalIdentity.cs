@@ -9,7 +9,9 @@ namespace EasySmart.ServiceDefaults.Auth;
 public sealed record InternalIdentityOptions
 {
     /// <summary>32 random bytes in base64. Has no default: whoever knows it can be anybody.</summary>
-    [Required, Base64String, MinLength(43)]
+    [Required(ErrorMessage = "InternalIdentity:Key is not configured")]
+    [Base64String(ErrorMessage = "InternalIdentity:Key is not base64")]
+    [MinLength(43, ErrorMessage = "InternalIdentity:Key is shorter than 32 bytes")]
     public string Key { get; init; } = "";
 }
 

@@ -37,7 +37,12 @@ public static class RateLimits
             PermitLimit = section.GetValue(nameof(RateLimitOptions.PermitLimit), defaults.PermitLimit),
             WindowSeconds = section.GetValue(nameof(RateLimitOptions.WindowSeconds), defaults.WindowSeconds),
         };
-        Validator.ValidateObject(limit, new ValidationContext(limit) { DisplayName = section.Path }, validateAllProperties: true);
+        var wrong = new List<ValidationResult>();
+        if (!Validator.TryValidateObject(limit, new ValidationContext(limit), wrong, validateAllProperties: true))
+        {
+            throw new InvalidOperationException($"{section.Path}: {string.Join(" ", wrong)}");
+        }
+
         builder.Services.AddRateLimiter(options =>
         {
             options.OnRejected = (context, _) => new ValueTask(RejectAsync(context));

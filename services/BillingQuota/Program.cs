@@ -1,1 +1,24 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using EasySmart.BillingQuota;
+using EasySmart.BillingQuota.Plans;
+using EasySmart.BillingQuota.Usage;
+using EasySmart.Contracts.Identity;
+using EasySmart.Contracts.Ingestion;
+using EasySmart.ServiceDefaults;
+using EasySmart.ServiceDefaults.Messaging;
+using EasySmart.ServiceDefaults.Postgres;
+
+var migrations = new Migrations(typeof(Program).Assembly, "billing");
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults("billing-quota");
+builder.AddPostgres(migrations);
+builder.AddPostgresContext<BillingDb>();
+builder.AddMessaging(on => on
+    .On<TenantCreated, GiveDefaultPlan>()
+    .On<UsageRecorded, CountUsage>());
+builder.Services.AddOptions<InternalOptions>().BindConfiguration(InternalOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+builder.Services.AddValidation();
+
+var app = builder.Build();
+app.UseServiceDefaults();
+app.MapPlans();
+return await app.RunAsync(args, migrations);

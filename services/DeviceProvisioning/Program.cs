@@ -1,1 +1,29 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using EasySmart.Contracts.BillingQuota;
+using EasySmart.Contracts.Ingestion;
+using EasySmart.DeviceProvisioning;
+using EasySmart.DeviceProvisioning.Devices;
+using EasySmart.DeviceProvisioning.Mqtt;
+using EasySmart.DeviceProvisioning.Quotas;
+using EasySmart.DeviceProvisioning.Replication;
+using EasySmart.ServiceDefaults;
+using EasySmart.ServiceDefaults.Messaging;
+using EasySmart.ServiceDefaults.Postgres;
+
+var migrations = new Migrations(typeof(Program).Assembly, "devices");
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults("device-provisioning");
+builder.AddPostgres(migrations);
+builder.AddPostgresContext<DevicesDb>();
+builder.AddMessaging(on => on.On<TenantQuotaChanged, ApplyTenantQuota>().On<DevicesSeen, MarkDevicesSeen>());
+builder.AddMqtt();
+builder.Services.AddOptions<InternalOptions>().BindConfiguration("Internal").ValidateDataAnnotations().ValidateOnStart();
+builder.Services.AddHttpClient();
+builder.Services.AddHostedService<RebuildQuotas>();
+builder.Services.AddValidation();
+
+var app = builder.Build();
+app.UseServiceDefaults();
+app.MapDevices();
+app.MapMqtt();
+app.MapReplication();
+return await app.RunAsync(args, migrations);

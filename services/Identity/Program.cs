@@ -1,1 +1,37 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using EasySmart.Contracts.Auditing;
+using EasySmart.Identity;
+using EasySmart.Identity.Accounts;
+using EasySmart.Identity.Auditing;
+using EasySmart.Identity.Auth;
+using EasySmart.Identity.Passwords;
+using EasySmart.Identity.Tokens;
+using EasySmart.ServiceDefaults;
+using EasySmart.ServiceDefaults.Messaging;
+using EasySmart.ServiceDefaults.Postgres;
+
+var migrations = new Migrations(typeof(Program).Assembly, "identity");
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults("identity");
+builder.AddPostgres(migrations);
+builder.AddPostgresContext<IdentityDb>();
+builder.AddMessaging(on => on.On<AuditRecorded, StoreAudit>());
+builder.Services.AddValidation();
+builder.AddIdentityOptions();
+builder.Services.AddSingleton<PasswordHasher>();
+builder.Services.AddSingleton<SigningKeys>();
+builder.Services.AddSingleton<AccessTokens>();
+builder.Services.AddSingleton<Sessions>();
+builder.Services.AddSingleton<Attempts>();
+builder.Services.AddHostedService<FirstSuperAdmin>();
+var reset = ResetPassword.IsAsked(args, builder.Services);
+
+var app = builder.Build();
+if (reset)
+{
+    return await app.ResetPasswordAsync(args.ElementAtOrDefault(1));
+}
+
+app.UseServiceDefaults();
+app.MapAuth();
+app.MapJwks();
+return await app.RunAsync(args, migrations);

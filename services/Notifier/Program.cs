@@ -1,1 +1,21 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using EasySmart.Contracts.DeviceProvisioning;
+using EasySmart.Contracts.Identity;
+using EasySmart.Notifier.Notifications;
+using EasySmart.ServiceDefaults;
+using EasySmart.ServiceDefaults.Messaging;
+using EasySmart.ServiceDefaults.Postgres;
+
+var migrations = new Migrations(typeof(Program).Assembly, "notifier");
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults("notifier");
+builder.AddPostgres(migrations);
+builder.AddMessaging(on => on
+    .On<UserRegistered, NotifyUserRegistered>()
+    .On<DeviceRegistered, NotifyDeviceRegistered>());
+// Looked up now, so that a system without time zone data says so at start and not with the first message.
+builder.Services.AddSingleton(TimeZoneInfo.FindSystemTimeZoneById("America/Sao_Paulo"));
+builder.Services.AddSingleton<NotificationLog>();
+
+var app = builder.Build();
+app.UseServiceDefaults();
+return await app.RunAsync(args, migrations);

@@ -1,1 +1,16 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using EasySmart.ServiceDefaults;
+using EasySmart.ServiceDefaults.Postgres;
+using EasySmart.TelemetryQuery;
+using EasySmart.TelemetryQuery.Values;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults("telemetry-query");
+// Its database is ingestion's: nothing to migrate here, and nothing that works without a caller.
+builder.AddPostgres(migrations: null, callersOnly: true);
+builder.Services.AddHostedService<ViewsGate>();
+builder.Services.AddValidation();
+
+var app = builder.Build();
+app.UseServiceDefaults();
+app.MapTelemetry();
+await app.RunAsync();

@@ -39,6 +39,8 @@ public sealed class TestDatabase : IAsyncDisposable
     {
         var database = new TestDatabase(superuserConnectionString, $"test_{owner}_{Guid.NewGuid():N}"[..40]);
         await database.OnServerAsync($"CREATE DATABASE {database.Name} OWNER {owner}");
+        // As the fleet's own databases are: who may make temporary objects may make functions, and smuggle one into a view's filter.
+        await database.OnServerAsync($"REVOKE TEMPORARY ON DATABASE {database.Name} FROM PUBLIC");
         return database;
     }
 

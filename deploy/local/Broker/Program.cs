@@ -1,1 +1,4 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using EasySmart.Broker;
+
+await using var broker = BrokerHost.Build(args);
+await broker.RunAsync();

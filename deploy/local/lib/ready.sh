@@ -20,11 +20,18 @@ is_ready() {
   esac
 }
 
-# await_ready NAME SECONDS CHECK…: or the sentence that says why not.
+# await_ready NAME SECONDS CHECK…: or the sentence that says why not, early when the program keeps dying.
 await_ready() {
   local name=$1 seconds=$2
   shift 2
-  await "$seconds" "$@" || explain_failure "$name is not ready after $seconds seconds" "$logs/$name.log"
+  await "$seconds" ready_or_hopeless "$name" "$@" || explain_failure "$name is not ready after $seconds seconds" "$logs/$name.log"
+  "$@" || explain_failure "$name ends again and again" "$logs/$name.log"
+}
+
+ready_or_hopeless() {
+  local name=$1
+  shift
+  "$@" || (($(grep -c "exited: $name (" "$logs/supervisord.log") >= 4))
 }
 
 # explain_failure SENTENCE LOG: a full disk is the one cause worth naming; the tool's own words are in the log.

@@ -38,11 +38,12 @@ secrets=(
 # write_fleet_env: keeps the secrets that are there, makes those that are not, and writes the ports of this start.
 # Lines are KEY=value without quotes: bash can source them, and a few lines in any language can read them.
 write_fleet_env() {
-  local entry name maker value
+  local entry name maker line
   local -A kept=()
   local -a lines=()
   if [[ -f $fleet_env ]]; then
-    while IFS='=' read -r name value; do kept[$name]=$value; done <"$fleet_env"
+    # Not with IFS='=': read would drop the "=" at the end of base64.
+    while read -r line; do kept[${line%%=*}]=${line#*=}; done <"$fleet_env"
   elif [[ -d $data ]]; then
     die "$fleet_env is missing, and with it the passwords of the data in $data: put it back, or start anew with deploy/local/reset."
   else

@@ -11,7 +11,7 @@ command=setpriv --pdeathsig TERM "${2//%/%%}" $1
 priority=$3
 autostart=$5
 autorestart=true
-startsecs=2
+startsecs=5
 startretries=1000000
 stopwaitsecs=$4
 killasgroup=true
@@ -57,6 +57,7 @@ supervisor_pid() {
 
 # start_supervisor: starts the servers with it. In a session of its own, so that Ctrl-C reaches only us; unless we detach, our death ends it.
 start_supervisor() {
+  [[ ! -f $logs/supervisord.log ]] || mv "$logs/supervisord.log" "$logs/supervisord-before.log"
   local -a tied=(setpriv --pdeathsig TERM)
   [[ ! ${detach:-} ]] || tied=()
   setsid "${tied[@]}" supervisord --nodaemon --configuration "$supervisor_conf" </dev/null >"$logs/supervisor-start.log" 2>&1 7>&- &
@@ -67,7 +68,11 @@ start_supervisor() {
 supervisor_answers() { [[ -S $run/supervisor.sock ]] && supervisor pid >/dev/null 2>&1; }
 
 # start_services: all at once; each waits by itself for what it needs.
-start_services() { supervisor start all >>"$logs/supervisor-start.log" 2>&1 || true; }
+start_services() {
+  local -a also=()
+  [[ ! ${demo:-} ]] || also=(demo)
+  tell_supervisor startProcess "${services[@]}" "${also[@]}"
+}
 
 # stop_supervisor: the services first, together, while the servers still answer; then the servers, then itself.
 # Politeness ends after two minutes.
@@ -81,13 +86,18 @@ stop_supervisor() {
   rm -f "$run/supervisord.pid"
 }
 
-# stop_programs NAME…: all at once, which supervisorctl does not do, so its protocol is spoken here.
 stop_programs() {
-  local name
-  for name in "$@"; do
-    ask_supervisor stopProcess "<param><value><string>$name</string></value></param><param><value><boolean>0</boolean></value></param>"
-  done >/dev/null
+  tell_supervisor stopProcess "$@"
   await 60 none_is_stopping || true
+}
+
+# tell_supervisor METHOD NAME…: without waiting for one before the next, as supervisorctl would; so its protocol is spoken here.
+tell_supervisor() {
+  local method=$1 name
+  shift
+  for name in "$@"; do
+    ask_supervisor "$method" "<param><value><string>$name</string></value></param><param><value><boolean>0</boolean></value></param>"
+  done >/dev/null
 }
 
 none_is_stopping() { ! ask_supervisor getAllProcessInfo | grep -q '>STOPPING<'; }

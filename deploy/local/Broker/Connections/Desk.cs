@@ -1,0 +1,12 @@
+namespace EasySmart.Broker;
+
+/// <summary>What every connection works with.</summary>
+internal sealed record Desk(
+    BrokerOptions Options,
+    TimeProvider Time,
+    BrokerMetrics Metrics,
+    Router Router,
+    RetainedMessages Retained,
+    Exchange Exchange,
+    HeldMessages Held,
+    ILogger<Connection> Logger);

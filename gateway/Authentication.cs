@@ -1,0 +1,24 @@
+using EasySmart.ServiceDefaults.Auth;
+using Microsoft.AspNetCore.Authentication;
+
+namespace EasySmart.Gateway;
+
+/// <summary>Where authentication ends: the scheme for access tokens, and the keys that they are verified with.</summary>
+internal static class Authentication
+{
+    internal static void AddAccessTokens(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<AccessTokenOptions>().BindConfiguration("AccessTokens").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<IdentityKeys>(services, new HttpClient
+        {
+            BaseAddress = new Uri(services.GetRequiredService<Services>().AddressOf(Services.Identity)),
+            Timeout = TimeSpan.FromSeconds(5),
+            MaxResponseContentBufferSize = 1 << 20,
+        }));
+        builder.Services.AddSingleton<AccessTokens>();
+        builder.Services.AddHealthChecks().AddCheck<IdentityKeys>("identity");
+        builder.Services.AddAuthentication(AccessTokenHandler.Name)
+            .AddScheme<AuthenticationSchemeOptions, AccessTokenHandler>(AccessTokenHandler.Name, null);
+        builder.Services.AddAuthorization();
+    }
+}

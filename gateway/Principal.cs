@@ -1,0 +1,37 @@
+using System.Collections.Concurrent;
+using System.Security.Claims;
+using EasySmart.ServiceDefaults.Auth;
+
+namespace EasySmart.Gateway;
+
+/// <summary>
+/// Whom the gateway has verified, together with the internal identities that it has signed for it: one token for each service that it
+/// talked to, used again for half of its life.
+/// </summary>
+internal sealed class Principal(CallerKind kind, ClaimsIdentity identity, DateTimeOffset until) : ClaimsPrincipal(identity)
+{
+    private static readonly TimeSpan Reuse = InternalIdentity.Lifetime / 2;
+    // Few services, and thousands of principals: the dictionary's defaults would take a kilobyte for each.
+    private readonly ConcurrentDictionary<string, Signed> _signed = new(concurrencyLevel: 1, capacity: 3);
+
+    /// <summary>Until when the credential may be believed without being verified again.</summary>
+    public DateTimeOffset Until => until;
+
+    /// <summary>Nobody that is known.</summary>
+    public static Principal Anonymous() => new(CallerKind.Anonymous, new ClaimsIdentity(), DateTimeOffset.MaxValue);
+
+    /// <summary>The internal identity for <paramref name="service"/>.</summary>
+    public string For(string service, InternalIdentity internalIdentity, DateTimeOffset now)
+    {
+        if (!_signed.TryGetValue(service, out var signed) || signed.Until <= now)
+        {
+            // Two requests at once may both sign; both tokens are good.
+            signed = new Signed(internalIdentity.Sign(service, kind, Claims), now + Reuse);
+            _signed[service] = signed;
+        }
+
+        return signed.Token;
+    }
+
+    private sealed record Signed(string Token, DateTimeOffset Until);
+}

@@ -1,0 +1,59 @@
+namespace EasySmart.Gateway;
+
+/// <summary>
+/// What the gateway lets through, and to whom. What is not in here (a service's <c>/internal</c>, <c>/metrics</c>, …) cannot be reached.
+/// </summary>
+internal static class Routes
+{
+    /// <summary>The prefix of every route outside; services know nothing of it.</summary>
+    internal const string Prefix = "/api/v1";
+
+    /// <summary>The limit of the routes at which people prove who they are.</summary>
+    internal const string AuthLimit = "Auth";
+
+    // A more specific path wins over a {**rest}, whatever the order here.
+    internal static readonly Route[] All =
+    [
+        Route.Open("POST", "/auth/register", Services.Identity, AuthLimit),
+        Route.Open("POST", "/auth/login", Services.Identity, AuthLimit),
+        Route.Open("POST", "/auth/refresh", Services.Identity, AuthLimit),
+        new("/auth/{**rest}", Services.Identity),
+        new("/users/{**rest}", Services.Identity),
+        new("/api-keys/{**rest}", Services.Identity),
+        new("/audit/{**rest}", Services.Identity),
+
+        new("/tenants/{**rest}", Services.Identity),
+        new("/tenants/{tenant_id}/quotas", Services.BillingQuota),
+        new("/tenants/{tenant_id}/usage", Services.BillingQuota),
+        new("/tenants/me/limits", Services.BillingQuota),
+
+        Route.Open("POST", "/devices/bootstrap", Services.DeviceProvisioning),
+        Route.Open("POST", "/devices/secret", Services.DeviceProvisioning),
+        new("/devices/{**rest}", Services.DeviceProvisioning),
+        new("/devices/{device_id}/limits", Services.Ingestion),
+
+        new("/telemetry", Services.Ingestion),
+        new("/telemetry/batch", Services.Ingestion),
+        new("/telemetry/rejections", Services.Ingestion),
+        new("/telemetry/{**rest}", Services.TelemetryQuery),
+    ];
+}
+
+/// <summary>One line of the table: a path below the prefix, and the service that answers it with whatever methods it knows.</summary>
+/// <param name="Path">An ASP.NET Core route pattern.</param>
+/// <param name="Service">The service's resource name.</param>
+internal sealed record Route(string Path, string Service)
+{
+    /// <summary>The one method of a route that needs no token; null where a token is needed.</summary>
+    public string? OpenTo { get; private init; }
+
+    /// <summary>The rate limit that holds before the service is asked.</summary>
+    public string? Limit { get; private init; }
+
+    /// <summary>
+    /// A route that people and devices use before they are known. Its method is named here, because a service tells a stranger nothing,
+    /// not even which methods there are.
+    /// </summary>
+    internal static Route Open(string method, string path, string service, string? limit = null) =>
+        new(path, service) { OpenTo = method, Limit = limit };
+}

@@ -1,0 +1,16 @@
+using EasySmart.ServiceDefaults.Auth;
+
+namespace EasySmart.DeviceProvisioning.Devices;
+
+/// <summary>What people and programs do with their tenant's devices.</summary>
+public static class DevicesEndpoints
+{
+    public static void MapDevices(this IEndpointRouteBuilder app)
+    {
+        var devices = app.MapGroup("/devices").WithTags("Devices");
+        devices.MapGet("", ListDevices.HandleAsync).RequirePermission(Permissions.DevicesRead);
+        devices.MapPost("/provision", ProvisionDevice.HandleAsync).RequirePermission(Permissions.DevicesProvision)
+            // An empty body is fine whatever it is said to be; one that is not empty must be JSON all the same.
+            .Accepts<ProvisionDeviceRequest>(isOptional: true, "application/json", "*/*");
+    }
+}

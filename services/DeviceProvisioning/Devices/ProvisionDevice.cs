@@ -1,0 +1,127 @@
+using EasySmart.Contracts.DeviceProvisioning;
+using EasySmart.DeviceProvisioning.Mqtt;
+using EasySmart.DeviceProvisioning.Quotas;
+using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Errors;
+using EasySmart.ServiceDefaults.Messaging;
+using EasySmart.ServiceDefaults.Postgres;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace EasySmart.DeviceProvisioning.Devices;
+
+/// <summary>Makes a device for the caller's tenant and tells its secret, this once.</summary>
+public static class ProvisionDevice
+{
+    public static async Task<Results<Created<ProvisionedDevice>, ProblemResult>> HandleAsync(
+        ProvisionDeviceRequest? request, Caller caller, TenantScope tenant, DevicesDb db, IOptions<MqttOptions> mqtt, TimeProvider clock,
+        CancellationToken cancellation)
+    {
+        await using var transaction = await db.Database.BeginTenantAsync(tenant.Id, cancellation);
+        if (await DeviceQuota.ReachedAsync(db, tenant.Id, cancellation) is { } limit)
+        {
+            return Problem.QuotaExceeded("The plan's number of devices is reached", limit, DeviceQuota.RetryAfterSeconds);
+        }
+
+        var device = new Device
+        {
+            Id = Guid.CreateVersion7(),
+            TenantId = tenant.Id,
+            DeviceLabel = request?.DeviceLabel,
+            Status = DeviceStatus.Claimed,
+            // A super-admin works in a tenant without being one of its users.
+            OwnerUserId = caller.Kind == CallerKind.User && caller.TenantId is not null ? caller.Id : null,
+            CreatedAt = clock.GetUtcNow(),
+        };
+        var secret = Credential.MakeSecret();
+        db.Add(device);
+        db.Add(Credential.For(device, tenant.Id, secret));
+        if (!await TrySaveAsync(db, device, cancellation))
+        {
+            return Problem.Conflict("device_label already exists");
+        }
+
+        Announce(db, device, caller, tenant, clock);
+        await db.SaveChangesAsync(cancellation);
+        await transaction.CommitAsync(cancellation);
+        return TypedResults.Created((string?)null, new ProvisionedDevice(
+            tenant.Id,
+            device.Id,
+            device.DeviceLabel!,
+            secret,
+            device.Id.ToString(),
+            mqtt.Value.Broker,
+            mqtt.Value.BrokerUrl,
+            $"{Topics.Of(tenant.Id, device.Id)}/telemetry"));
+    }
+
+    // The constraint decides who gets a label. EF Core goes back to its savepoint, so that after a clash of made-up labels another can be tried.
+    private static async Task<bool> TrySaveAsync(DevicesDb db, Device device, CancellationToken cancellation)
+    {
+        var chosen = device.DeviceLabel is not null;
+        while (true)
+        {
+            device.DeviceLabel ??= DeviceLabelAttribute.MakeUp();
+            try
+            {
+                await db.SaveChangesAsync(cancellation);
+                return true;
+            }
+            catch (DbUpdateException exception) when (exception.ViolatedConstraint() == "devices_device_label_key")
+            {
+                if (chosen)
+                {
+                    return false;
+                }
+
+                device.DeviceLabel = null;
+            }
+        }
+    }
+
+    private static void Announce(DevicesDb db, Device device, Caller caller, TenantScope tenant, TimeProvider clock)
+    {
+        var key = device.Id.ToString();
+        db.Publish(device.Changed(clock.GetUtcNow(), caller.RequestId), key);
+        db.Publish(
+            new DeviceRegistered
+            {
+                OccurredAt = clock.GetUtcNow(),
+                RequestId = caller.RequestId,
+                TenantId = tenant.Id,
+                DeviceId = device.Id,
+                DeviceLabel = device.DeviceLabel!,
+                Source = "provision",
+                UserId = caller.Kind == CallerKind.User ? caller.Id : null,
+                UserEmail = caller.Kind == CallerKind.User ? caller.Email : null,
+                Status = device.Status,
+            },
+            key);
+        var metadata = new { device_label = device.DeviceLabel };
+        db.Publish(
+            caller.Audit(clock, "device.provisioned", "create", metadata: metadata) with
+            {
+                TenantId = tenant.Id,
+                DeviceId = device.Id,
+                ResourceType = "device",
+                ResourceId = key,
+            },
+            key);
+    }
+}
+
+/// <summary>The body, which may be absent.</summary>
+/// <param name="DeviceLabel">Made up when absent.</param>
+public sealed record ProvisionDeviceRequest([property: DeviceLabel] string? DeviceLabel);
+
+/// <summary>Everything that the device needs to connect.</summary>
+public sealed record ProvisionedDevice(
+    Guid TenantId,
+    Guid DeviceId,
+    string DeviceLabel,
+    string DeviceSecret,
+    string MqttUsername,
+    string Broker,
+    string BrokerUrl,
+    string TopicPrefix);

@@ -1,0 +1,22 @@
+using EasySmart.ServiceDefaults.Auth;
+
+namespace EasySmart.DeviceProvisioning.Mqtt;
+
+/// <summary>What the MQTT broker asks. The gateway does not route these.</summary>
+public static class MqttEndpoints
+{
+    public static void MapMqtt(this IEndpointRouteBuilder app)
+    {
+        var hooks = app.MapGroup("/internal/mqtt").RequireKey("X-EasySmart-Hook-Key", "Hooks:Key").ExcludeFromDescription();
+        hooks.MapPost("/authenticate", Authenticate.HandleAsync);
+    }
+
+    public static void AddMqtt(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<MqttOptions>().BindConfiguration("Mqtt").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<HooksOptions>().BindConfiguration("Hooks").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<ServiceAccounts>();
+        builder.Services.AddSingleton<DeviceLogins>();
+        builder.Services.AddSingleton<LoginMetrics>();
+    }
+}

@@ -1,0 +1,52 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace EasySmart.DeviceProvisioning.Mqtt;
+
+/// <summary>Section <c>Mqtt</c>: what devices are told about the broker, and who else may log in to it.</summary>
+public sealed record MqttOptions : IValidatableObject
+{
+    private const int MinPasswordLength = 16;
+
+    /// <summary>host:port</summary>
+    [Required(ErrorMessage = "Mqtt:Broker is not configured")]
+    public string Broker { get; init; } = "";
+
+    /// <summary>mqtt://host:port</summary>
+    [Required(ErrorMessage = "Mqtt:BrokerUrl is not configured")]
+    public string BrokerUrl { get; init; } = "";
+
+    /// <summary>ws://host:port/mqtt</summary>
+    [Required(ErrorMessage = "Mqtt:WebSocketUrl is not configured")]
+    public string WebSocketUrl { get; init; } = "";
+
+    /// <summary>Passwords by name; the MQTT user name is <c>service/{name}</c>.</summary>
+    public Dictionary<string, string> ServiceAccounts { get; init; } = [];
+
+    /// <summary>How long a login may take. Beyond it the broker is told to refuse: devices that wait would pile up behind a slow database.</summary>
+    public TimeSpan LoginBudget { get; init; } = TimeSpan.FromMilliseconds(400);
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach (var name in AccessList.Services.Keys.Where(name => !ServiceAccounts.ContainsKey(name)))
+        {
+            yield return new($"Mqtt:ServiceAccounts:{name} is not configured");
+        }
+
+        foreach (var (name, password) in ServiceAccounts)
+        {
+            if (!AccessList.Services.ContainsKey(name))
+            {
+                yield return new($"Mqtt:ServiceAccounts:{name} is not a service that may log in");
+            }
+            else if (password.Length < MinPasswordLength)
+            {
+                yield return new($"Mqtt:ServiceAccounts:{name} is shorter than {MinPasswordLength} characters");
+            }
+        }
+
+        if (LoginBudget <= TimeSpan.Zero)
+        {
+            yield return new("Mqtt:LoginBudget must be longer than nothing");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+using EasySmart.ServiceDefaults;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace EasySmart.Identity.Accounts;
+
+/// <summary>Roles and statuses as contract.md spells them: the same words in answers, tokens, events and the database.</summary>
+internal static class Spelling
+{
+    public static string Spell<T>(this T value) where T : struct, Enum => Json.Naming.ConvertName(value.ToString());
+
+    public static void IsSpelt<T>(this PropertyBuilder<T> property) where T : struct, Enum =>
+        property.HasConversion(value => value.Spell(), text => Read<T>(text));
+
+    private static T Read<T>(string text) where T : struct, Enum =>
+        Enum.Parse<T>(text.Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
+}

@@ -1,0 +1,5 @@
+using EasySmart.Hosting;
+
+namespace EasySmart.BillingQuota.Tests;
+
+public sealed class Conformance(BillingHost host) : ServiceConformance(host);

@@ -1,0 +1,114 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using MQTTnet;
+using MQTTnet.Formatter;
+
+namespace EasySmart.Broker.Tests;
+
+/// <summary>A whole broker on free ports, with its authenticator.</summary>
+internal sealed class TestBroker : IAsyncDisposable
+{
+    public const string Ingestion = "service/ingestion-1";
+
+    private readonly WebApplication _app;
+    private readonly Listeners _listeners;
+
+    private TestBroker(WebApplication app, TestAuthenticator authenticator)
+    {
+        (_app, Authenticator) = (app, authenticator);
+        _listeners = app.Services.GetRequiredService<Listeners>();
+        Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_listeners.AdminPort}") };
+    }
+
+    public TestAuthenticator Authenticator { get; }
+
+    public HttpClient Http { get; }
+
+    public int TcpPort => _listeners.TcpPort;
+
+    public int WebSocketPort => _listeners.WebSocketPort;
+
+    public BrokerMetrics Metrics => _app.Services.GetRequiredService<BrokerMetrics>();
+
+    public Connections Connections => _app.Services.GetRequiredService<Connections>();
+
+    /// <param name="settings">Keys of the section Broker. Nobody is waited for unless HoldUntilSession says so.</param>
+    public static async Task<TestBroker> StartAsync(params (string Key, object Value)[] settings)
+    {
+        var authenticator = await TestAuthenticator.StartAsync();
+        var all = new Dictionary<string, object>
+        {
+            ["TcpPort"] = 0,
+            ["WebSocketPort"] = 0,
+            ["AdminPort"] = 0,
+            ["AuthenticatorUrl"] = authenticator.Url,
+            ["HookKey"] = "a hook key for tests",
+            ["HoldUntilSession"] = "",
+        };
+        foreach (var (key, value) in settings)
+        {
+            all[key] = value;
+        }
+
+        var app = BrokerHost.Build([.. all.Select(s => $"--Broker:{s.Key}={s.Value}"), "--Logging:LogLevel:Default=Error"]);
+        await app.StartAsync();
+        return new TestBroker(app, authenticator);
+    }
+
+    public async Task<TestClient> ConnectAsync(
+        string user, string? id = null, MqttProtocolVersion version = MqttProtocolVersion.V500,
+        Action<MqttClientOptionsBuilder>? with = null, bool manualAck = false, bool webSocket = false)
+    {
+        var client = Client(user, id, version, with, manualAck, webSocket);
+        var result = await client.ConnectAsync();
+        Assert.Equal(MqttClientConnectResultCode.Success, result.ResultCode);
+        return client;
+    }
+
+    public TestClient Client(
+        string user, string? id = null, MqttProtocolVersion version = MqttProtocolVersion.V500,
+        Action<MqttClientOptionsBuilder>? with = null, bool manualAck = false, bool webSocket = false)
+    {
+        var options = new MqttClientOptionsBuilder()
+            .WithProtocolVersion(version).WithClientId(id ?? user + "-" + Guid.NewGuid().ToString("N")[..8])
+            .WithCredentials(user, "a secret").WithTimeout(TimeSpan.FromSeconds(30));
+        _ = webSocket
+            ? options.WithWebSocketServer(o => o.WithUri($"ws://127.0.0.1:{WebSocketPort}/mqtt"))
+            : options.WithTcpServer("127.0.0.1", TcpPort);
+        with?.Invoke(options);
+        return new TestClient(options.Build(), manualAck);
+    }
+
+    /// <summary>The session ingestion keeps: it survives its connection.</summary>
+    public async Task<TestClient> IngestionAsync(int receiveMaximum = 500, bool manualAck = false, bool subscribe = true)
+    {
+        var client = await ConnectAsync(Ingestion, Ingestion, manualAck: manualAck, with: o => o
+            .WithCleanStart(false).WithSessionExpiryInterval(3600).WithReceiveMaximum((ushort)receiveMaximum));
+        if (subscribe)
+        {
+            await client.SubscribeAsync("tenants/+/devices/+/telemetry/#");
+        }
+
+        return client;
+    }
+
+    public Session Session(string id) => _app.Services.GetRequiredService<SessionStore>().Services().Single(s => s.ClientId == id);
+
+    public async Task<TcpClient> RawAsync()
+    {
+        var raw = new TcpClient();
+        await raw.ConnectAsync("127.0.0.1", TcpPort);
+        return raw;
+    }
+
+    public Task StopAsync() => _app.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        await Authenticator.DisposeAsync();
+        Http.Dispose();
+    }
+}

@@ -1,0 +1,83 @@
+using EasySmart.DeviceProvisioning.Tests;
+using EasySmart.Hosting;
+using EasySmart.ServiceDefaults.Postgres;
+using Npgsql;
+
+[assembly: AssemblyFixture(typeof(DevicesHost))]
+
+namespace EasySmart.DeviceProvisioning.Tests;
+
+/// <summary>The service on a database of its own, on the virtual host of these tests.</summary>
+public class DevicesHost() : ServiceHost<Program>("device-provisioning")
+{
+    public const string ServiceKey = "a service key for tests, long enough";
+    public const string HookKey = "a hook key for tests, long enough too";
+    public const string ServicePassword = "ingestion's password for tests";
+
+    private NpgsqlDataSource? _superuser;
+
+    public TestDatabase Database { get; private set; } = null!;
+
+    /// <summary>What the service published.</summary>
+    public EventProbe Events { get; } = new(TestServers.RabbitMq("test-devices"));
+
+    /// <summary>The database past row-level security, for arranging and looking.</summary>
+    public NpgsqlDataSource Superuser => _superuser ??= NpgsqlDataSource.Create(Database.ForSuperuser());
+
+    protected override async Task PrepareAsync()
+    {
+        await Events.StartAsync();
+        await PrepareDatabaseAsync();
+        Settings["ConnectionStrings:RabbitMq"] = TestServers.RabbitMq("test-devices");
+    }
+
+    protected async Task PrepareDatabaseAsync()
+    {
+        Database = await TestDatabase.CreateAsync(TestServers.Platform, "devices_owner");
+        await new Migrations(typeof(Program).Assembly, "devices").ApplyAsync(Database.For("devices_owner"), CancellationToken.None);
+        Settings["ConnectionStrings:Database"] = Database.For("devices_app");
+        Settings["ConnectionStrings:DatabaseSystem"] = Database.For("devices_system");
+        Settings["Hooks:Key"] = HookKey;
+        Settings["Internal:ServiceKey"] = ServiceKey;
+        Settings["Mqtt:Broker"] = "mqtt.example.com:1883";
+        Settings["Mqtt:BrokerUrl"] = "mqtt://mqtt.example.com:1883";
+        Settings["Mqtt:WebSocketUrl"] = "ws://mqtt.example.com:8083/mqtt";
+        Settings["Mqtt:ServiceAccounts:ingestion"] = ServicePassword;
+        // The machine that runs the tests may be busy; that a budget is kept has tests of its own.
+        Settings["Mqtt:LoginBudget"] = "00:00:10";
+    }
+
+    protected override async Task CleanUpAsync()
+    {
+        await Events.DisposeAsync();
+        if (_superuser is not null)
+        {
+            await _superuser.DisposeAsync();
+        }
+
+        if (Database is not null)
+        {
+            await Database.DisposeAsync();
+        }
+    }
+
+    public async Task<T?> ScalarAsync<T>(string sql, params object[] values)
+    {
+        await using var command = Superuser.CreateCommand(sql);
+        command.Parameters.AddRange(values.Select(value => new NpgsqlParameter { Value = value }).ToArray());
+        return await command.ExecuteScalarAsync(TestContext.Current.CancellationToken) is T value ? value : default;
+    }
+}
+
+/// <summary>
+/// A second service, whose RabbitMQ is away: on the same virtual host the two would take each other's events. Ready all the same, as
+/// architecture.md §2 wants it.
+/// </summary>
+public class LonelyHost : DevicesHost
+{
+    protected override async Task PrepareAsync()
+    {
+        await PrepareDatabaseAsync();
+        Settings["ConnectionStrings:RabbitMq"] = "amqp://nobody:nobody@127.0.0.1:1/nowhere";
+    }
+}

@@ -1,0 +1,113 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using EasySmart.Hosting;
+using Npgsql;
+
+namespace EasySmart.DeviceProvisioning.Tests;
+
+/// <summary>What is answered while a server behind the service is away or stuck. One test at a time: they share the outage.</summary>
+public sealed class OutageTests(LonelyHost host) : IClassFixture<LonelyHost>
+{
+    private readonly Guid _tenant = Guid.CreateVersion7();
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task While_RabbitMQ_is_away_the_service_is_ready_and_the_outbox_holds()
+    {
+        var device = await host.Installer(_tenant).ProvisionAsync();
+        Assert.Equal(3L, await host.ScalarAsync<long>("SELECT count(*) FROM outbox WHERE key = $1", device.device_id.ToString()));
+        using var ready = await host.Direct().GetAsync("/health/ready", Cancellation);
+        Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
+        var checks = (await ready.Content.ReadFromJsonAsync<JsonElement>(Cancellation)).GetProperty("checks");
+        Assert.Equal(("ok", "error"), (checks.GetProperty("database").GetString(), checks.GetProperty("rabbitmq").GetString()));
+    }
+
+    [Fact]
+    public async Task While_the_database_is_away_devices_are_refused_without_a_decision_and_ingestion_gets_in()
+    {
+        var device = await host.Installer(_tenant).ProvisionAsync();
+        await host.Database.SetReachableAsync(false);
+        try
+        {
+            using var answer = await host.Broker().PostLoginAsync(Login(device));
+            await Envelope.AssertAsync(answer, 503, "service_unavailable");
+            Assert.Equal("allow", await host.Broker().ResultOfAsync("service/ingestion", DevicesHost.ServicePassword));
+            await Envelope.AssertAsync(await host.Installer(_tenant).PostProvisionAsync(), 503, "service_unavailable");
+            using var ready = await host.Direct().GetAsync("/health/ready", Cancellation);
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+            using var alive = await host.Direct().GetAsync("/health/live", Cancellation);
+            Assert.Equal(HttpStatusCode.OK, alive.StatusCode);
+        }
+        finally
+        {
+            await host.Database.SetReachableAsync(true);
+        }
+
+        await Eventually.TrueAsync(async () => await host.Broker().ResultOfAsync(device.mqtt_username, device.device_secret) == "allow");
+        using var back = await host.Direct().GetAsync("/health/ready", Cancellation);
+        Assert.Equal(HttpStatusCode.OK, back.StatusCode);
+    }
+
+    private static string Login(ProvisionedDevice device) =>
+        JsonSerializer.Serialize(new { clientid = "c", username = device.mqtt_username, password = device.device_secret });
+}
+
+/// <summary>A database that hangs for longer than a login may take.</summary>
+public sealed class StuckDatabaseTests(StuckDatabaseTests.HastyHost host) : IClassFixture<StuckDatabaseTests.HastyHost>
+{
+    private readonly Guid _tenant = Guid.CreateVersion7();
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_login_that_the_database_keeps_waiting_is_answered_503_while_it_still_hangs()
+    {
+        var device = await host.Installer(_tenant).ProvisionAsync();
+        await using var connection = await host.Superuser.OpenConnectionAsync(Cancellation);
+        await using (await LockAsync(connection, "LOCK TABLE devices"))
+        {
+            using var answer = await host.Broker().PostLoginAsync(
+                JsonSerializer.Serialize(new { clientid = "c", username = device.mqtt_username, password = device.device_secret }));
+            await Envelope.AssertAsync(answer, 503, "service_unavailable");
+        }
+
+        await Eventually.TrueAsync(async () => await host.Broker().ResultOfAsync(device.mqtt_username, device.device_secret) == "allow");
+    }
+
+    [Fact]
+    public async Task A_device_that_cannot_be_made_active_now_gets_in_all_the_same()
+    {
+        var device = await host.Installer(_tenant).ProvisionAsync();
+        await using var connection = await host.Superuser.OpenConnectionAsync(Cancellation);
+        await using (await LockAsync(connection, $"SELECT FROM devices WHERE id = '{device.device_id}' FOR UPDATE"))
+        {
+            Assert.Equal("allow", await host.Broker().ResultOfAsync(device.mqtt_username, device.device_secret));
+            Assert.Equal("claimed", (await host.StateAsync(device.device_id)).GetProperty("status").GetString());
+        }
+
+        await Eventually.TrueAsync(async () =>
+        {
+            await host.Broker().LogInAsync(device.mqtt_username, device.device_secret);
+            return (await host.StateAsync(device.device_id)).GetProperty("status").GetString() == "active";
+        });
+    }
+
+    private static async Task<NpgsqlTransaction> LockAsync(NpgsqlConnection connection, string sql)
+    {
+        var transaction = await connection.BeginTransactionAsync(Cancellation);
+        await using var command = new NpgsqlCommand(sql, connection, transaction);
+        await command.ExecuteNonQueryAsync(Cancellation);
+        return transaction;
+    }
+
+    public sealed class HastyHost : LonelyHost
+    {
+        protected override async Task PrepareAsync()
+        {
+            await base.PrepareAsync();
+            Settings["Mqtt:LoginBudget"] = "00:00:04";
+        }
+    }
+}

@@ -1,0 +1,58 @@
+namespace EasySmart.DeviceProvisioning.Tests;
+
+/// <summary>A service that cannot work as it is configured does not start, and says why.</summary>
+public sealed class StartTests
+{
+    [Theory]
+    [InlineData("ConnectionStrings:Database", null, "ConnectionStrings:Database")]
+    [InlineData("ConnectionStrings:DatabaseSystem", null, "ConnectionStrings:DatabaseSystem")]
+    [InlineData("ConnectionStrings:RabbitMq", null, "ConnectionStrings:RabbitMq")]
+    [InlineData("InternalIdentity:Key", null, "InternalIdentity")]
+    [InlineData("Internal:ServiceKey", null, "Internal:ServiceKey")]
+    [InlineData("Internal:ServiceKey", "short", "Internal:ServiceKey")]
+    [InlineData("Hooks:Key", null, "Hooks:Key")]
+    [InlineData("Hooks:Key", "short", "Hooks:Key")]
+    [InlineData("Mqtt:Broker", null, "Mqtt:Broker")]
+    [InlineData("Mqtt:BrokerUrl", null, "Mqtt:BrokerUrl")]
+    [InlineData("Mqtt:WebSocketUrl", null, "Mqtt:WebSocketUrl")]
+    [InlineData("Mqtt:ServiceAccounts:ingestion", null, "Mqtt:ServiceAccounts:ingestion")]
+    [InlineData("Mqtt:ServiceAccounts:ingestion", "short", "Mqtt:ServiceAccounts:ingestion")]
+    [InlineData("Mqtt:ServiceAccounts:stranger", "a password that is long enough", "Mqtt:ServiceAccounts:stranger")]
+    public async Task A_setting_that_is_missing_or_wrong_is_named(string key, string? value, string named)
+    {
+        await using var host = new MisconfiguredHost(settings => settings[key] = value);
+        var failure = await Record.ExceptionAsync(async () => await host.InitializeAsync());
+        Assert.NotNull(failure);
+        Assert.Contains(named, failure.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("ConnectionStrings:Database", "devices_owner", "owns tables")]
+    [InlineData("ConnectionStrings:Database", "devices_system", "bypasses row-level security")]
+    [InlineData("ConnectionStrings:DatabaseSystem", "devices_owner", "owns tables")]
+    public async Task A_role_that_row_level_security_does_not_bind_is_refused(string key, string role, string reason)
+    {
+        await using var host = new MisconfiguredHost(null, (settings, database) => settings[key] = database.For(role));
+        var failure = await Record.ExceptionAsync(async () => await host.InitializeAsync());
+        Assert.Contains(reason, failure?.ToString() ?? "", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_superuser_is_refused()
+    {
+        await using var host = new MisconfiguredHost(null, (settings, database) => settings["ConnectionStrings:Database"] = database.ForSuperuser());
+        var failure = await Record.ExceptionAsync(async () => await host.InitializeAsync());
+        Assert.Contains("is a superuser", failure?.ToString() ?? "", StringComparison.Ordinal);
+    }
+
+    private sealed class MisconfiguredHost(
+        Action<Dictionary<string, string?>>? change, Action<Dictionary<string, string?>, Hosting.TestDatabase>? withDatabase = null) : LonelyHost
+    {
+        protected override async Task PrepareAsync()
+        {
+            await base.PrepareAsync();
+            change?.Invoke(Settings);
+            withDatabase?.Invoke(Settings, Database);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+using System.Globalization;
+using System.Net;
+using EasySmart.Hosting;
+
+namespace EasySmart.Gateway.Tests;
+
+/// <summary>What the gateway adds at its edge: the legacy prefix's headers, limits, CORS; and what it needs to start.</summary>
+public sealed class EdgeTests(GatewayHost gateway)
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("/api/devices?limit=5", 401, "/api/v1/devices")]
+    [InlineData("/api/no/such", 404, "/api/v1/no/such")]
+    [InlineData("/api/auth/login", 405, "/api/v1/auth/login")]
+    [InlineData("/api/devices/a%3E%20b%C3%A7", 401, "/api/v1/devices/a%3E%20b%C3%A7")]
+    public async Task The_legacy_prefix_names_its_successor_also_on_errors(string path, int status, string successor)
+    {
+        using var answer = await gateway.Direct().GetAsync(path, Cancellation);
+        Assert.Equal(status, (int)answer.StatusCode);
+        var deprecated = long.Parse(answer.Headers.GetValues("Deprecation").Single().TrimStart('@'), CultureInfo.InvariantCulture);
+        var sunset = DateTimeOffset.ParseExact(answer.Headers.GetValues("Sunset").Single(), "R", CultureInfo.InvariantCulture);
+        Assert.True(sunset > DateTimeOffset.FromUnixTimeSeconds(deprecated));
+        Assert.Equal($"<{successor}>; rel=\"successor-version\"", answer.Headers.GetValues("Link").Single());
+    }
+
+    [Theory]
+    [InlineData("/api/v1/devices")]
+    [InlineData("/health")]
+    public async Task Nothing_else_is_deprecated(string path)
+    {
+        using var answer = await gateway.Direct().GetAsync(path, Cancellation);
+        Assert.False(answer.Headers.Contains("Deprecation") || answer.Headers.Contains("Sunset") || answer.Headers.Contains("Link"));
+    }
+
+    [Fact]
+    public async Task The_auth_routes_share_one_limit_per_address()
+    {
+        await using var own = await GatewayHost.StartAsync(settings: ("RateLimits:Auth:PermitLimit", "3"));
+        foreach (var path in new[] { "/api/v1/auth/login", "/api/auth/register", "/api/v1/auth/refresh" })
+        {
+            Assert.True((await own.Direct().PostAsync(path, null, Cancellation)).IsSuccessStatusCode);
+        }
+
+        using var answer = await own.Direct().PostAsync("/api/v1/auth/login", null, Cancellation);
+        var details = (await Envelope.AssertAsync(answer, 429, "rate_limited")).GetProperty("details");
+        Assert.Equal("auth", details.GetProperty("limit").GetString());
+        Assert.Equal(3, details.GetProperty("max").GetInt32());
+        Assert.Equal(3, details.GetProperty("used").GetInt32());
+        Assert.Equal(60, details.GetProperty("window_seconds").GetInt32());
+        Assert.InRange(answer.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60));
+
+        Assert.True((await own.Bearer().GetAsync("/api/v1/auth/me", Cancellation)).IsSuccessStatusCode);
+        Assert.True((await own.Direct().PostAsync("/api/v1/devices/secret", null, Cancellation)).IsSuccessStatusCode);
+    }
+
+    [Fact]
+    public async Task A_page_of_a_configured_origin_may_call_and_another_may_not()
+    {
+        await using var own = await GatewayHost.StartAsync(
+            settings: [("Cors:Origins:0", "https://app.example.com"), ("Cors:Origins:1", "http://localhost:5173")]);
+        using (var preflight = await PreflightAsync(own, "https://app.example.com"))
+        {
+            Assert.Equal(HttpStatusCode.NoContent, preflight.StatusCode);
+            Assert.Equal("https://app.example.com", preflight.Headers.GetValues("Access-Control-Allow-Origin").Single());
+            Assert.Contains("PATCH", preflight.Headers.GetValues("Access-Control-Allow-Methods").Single(), StringComparison.Ordinal);
+            Assert.Contains("authorization", preflight.Headers.GetValues("Access-Control-Allow-Headers").Single(), StringComparison.Ordinal);
+            Assert.Single(preflight.Headers.GetValues("X-Request-ID"));
+        }
+
+        using (var stranger = await PreflightAsync(own, "https://evil.example.com"))
+        {
+            Assert.False(stranger.Headers.Contains("Access-Control-Allow-Origin"));
+        }
+
+        // On errors too, or a script could not read why.
+        var client = own.Direct();
+        client.DefaultRequestHeaders.Add("Origin", "http://localhost:5173");
+        using var refused = await client.GetAsync("/api/v1/devices", Cancellation);
+        await Envelope.AssertAsync(refused, 401, "unauthorized");
+        Assert.Equal("http://localhost:5173", refused.Headers.GetValues("Access-Control-Allow-Origin").Single());
+        Assert.Contains("X-Request-ID", refused.Headers.GetValues("Access-Control-Expose-Headers").Single(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task No_origin_is_allowed_unless_configured()
+    {
+        using var preflight = await PreflightAsync(gateway, "https://app.example.com");
+        Assert.False(preflight.Headers.Contains("Access-Control-Allow-Origin"));
+    }
+
+    [Theory]
+    [InlineData("InternalIdentity:Key", null)]
+    [InlineData("services:identity:http:0", "not a url")]
+    [InlineData("services:device-provisioning:http:0", null)]
+    [InlineData("services:ingestion:http:0", "")]
+    [InlineData("services:telemetry-query:http:0", "http://host/with/path")]
+    [InlineData("services:billing-quota:http:0", "ftp://host")]
+    [InlineData("AccessTokens:KeyRefreshSeconds", "0")]
+    [InlineData("Forwarding:TimeoutSeconds", "0")]
+    [InlineData("RateLimits:Auth:PermitLimit", "-1")]
+    [InlineData("Cors:Origins:0", "https://app.example.com/")]
+    [InlineData("LegacyPrefix:Sunset", "2020-01-01T00:00:00Z")]
+    public async Task A_wrong_setting_stops_the_start_and_is_named(string key, string? value)
+    {
+        var failure = await Assert.ThrowsAnyAsync<Exception>(() => GatewayHost.StartAsync(settings: (key, value)));
+        var told = failure.ToString();
+        Assert.All(key.Split(':'), word => Assert.Contains(word, told, StringComparison.Ordinal));
+    }
+
+    private static async Task<HttpResponseMessage> PreflightAsync(GatewayHost gateway, string origin)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Options, "/api/v1/tenants/x/quotas");
+        request.Headers.Add("Origin", origin);
+        request.Headers.Add("Access-Control-Request-Method", "PATCH");
+        request.Headers.Add("Access-Control-Request-Headers", "authorization,content-type");
+        return await gateway.Direct().SendAsync(request, Cancellation);
+    }
+}

@@ -1,0 +1,152 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace EasySmart.Gateway.Tests;
+
+/// <summary>
+/// The five services behind the gateway, one Kestrel port each. They answer what they were sent, or as the header <c>X-Behave</c> says.
+/// </summary>
+public sealed class FakeServices : IAsyncDisposable
+{
+    private static readonly string[] Names =
+        [Services.Identity, Services.DeviceProvisioning, Services.Ingestion, Services.TelemetryQuery, Services.BillingQuota];
+
+    private readonly WebApplication _app;
+    private readonly Dictionary<int, string> _nameOfPort = [];
+    private int _keyReads;
+
+    private FakeServices(WebApplication app) => _app = app;
+
+    /// <summary>Signs access tokens; what it publishes is Identity's JWKS.</summary>
+    public TokenIssuer Issuer { get; } = new();
+
+    /// <summary>Whether Identity gives its keys out.</summary>
+    public bool IdentityAnswers { get; set; } = true;
+
+    /// <summary>How often Identity was asked for its keys.</summary>
+    public int KeyReads => _keyReads;
+
+    /// <summary>A request with <c>X-Behave: hang</c> has come.</summary>
+    public TaskCompletionSource Hanging { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>The gateway has given up such a request.</summary>
+    public TaskCompletionSource GivenUp { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>The settings that point the gateway here.</summary>
+    public Dictionary<string, string?> Settings =>
+        _nameOfPort.ToDictionary(p => $"services:{p.Value}:http:0", p => (string?)$"http://127.0.0.1:{p.Key}");
+
+    public static async Task<FakeServices> StartAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            foreach (var _ in Names)
+            {
+                kestrel.Listen(IPAddress.Loopback, 0);
+            }
+        });
+        var app = builder.Build();
+        var services = new FakeServices(app);
+        app.Run(services.AnswerAsync);
+        await app.StartAsync();
+        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
+        foreach (var (name, address) in Names.Zip(addresses))
+        {
+            services._nameOfPort[new Uri(address).Port] = name;
+        }
+
+        return services;
+    }
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    private Task AnswerAsync(HttpContext context) => context.Request.Path == "/.well-known/jwks.json"
+        ? KeysAsync(context)
+        : BehaveAsync(context, context.Request.Headers["X-Behave"].ToString());
+
+    private Task KeysAsync(HttpContext context)
+    {
+        Interlocked.Increment(ref _keyReads);
+        if (!IdentityAnswers)
+        {
+            context.Abort();
+            return Task.CompletedTask;
+        }
+
+        context.Response.ContentType = "application/json";
+        return context.Response.WriteAsync(Issuer.Jwks());
+    }
+
+    private async Task BehaveAsync(HttpContext context, string behaviour)
+    {
+        var response = context.Response;
+        switch (behaviour)
+        {
+            case "":
+                await EchoAsync(context);
+                break;
+            case "hang":
+                using (context.RequestAborted.Register(() => GivenUp.TrySetResult()))
+                {
+                    Hanging.TrySetResult();
+                    await GivenUp.Task;
+                }
+
+                break;
+            case "break":
+                context.Abort();
+                break;
+            case "html":
+                response.StatusCode = 500;
+                response.ContentType = "text/html";
+                await response.WriteAsync("<h1>NullReferenceException at db.internal</h1>");
+                break;
+            case "conflict":
+                response.StatusCode = 409;
+                var id = context.Request.Headers["X-Request-ID"].ToString();
+                await response.WriteAsJsonAsync(new { code = "conflict", message = "device_label already exists", request_id = id });
+                break;
+            case "large":
+                await LargeAsync(response);
+                break;
+            case "read":
+                await context.Request.Body.CopyToAsync(Stream.Null);
+                break;
+            default:
+                response.Headers.Allow = "POST";
+                response.Headers.RetryAfter = "7";
+                response.StatusCode = int.Parse(behaviour, System.Globalization.CultureInfo.InvariantCulture);
+                break;
+        }
+    }
+
+    private async Task EchoAsync(HttpContext context)
+    {
+        using var body = new StreamReader(context.Request.Body);
+        context.Response.Headers["X-Request-ID"] = "of the service";
+        await context.Response.WriteAsJsonAsync(new Echo(
+            _nameOfPort[context.Connection.LocalPort],
+            context.Request.Method,
+            context.Features.Get<IHttpRequestFeature>()!.RawTarget,
+            context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToArray()),
+            await body.ReadToEndAsync()));
+    }
+
+    private static async Task LargeAsync(HttpResponse response)
+    {
+        var block = new byte[1 << 20];
+        for (var i = 0; i < 64; i++)
+        {
+            await response.Body.WriteAsync(block);
+        }
+    }
+}
