@@ -6,22 +6,22 @@ namespace EasySmart.Ingestion;
 public sealed record IngestionOptions
 {
     /// <summary>Messages in one commit, at most.</summary>
-    [Range(1, 50_000)]
+    [Range(1, 50_000, ErrorMessage = "Ingestion:BatchRows must be {1} to {2}")]
     public int BatchRows { get; init; } = 2000;
 
     /// <summary>How long a message waits for others to share its commit.</summary>
-    [Range(0, 10_000)]
+    [Range(0, 10_000, ErrorMessage = "Ingestion:BatchMilliseconds must be {1} to {2}")]
     public int BatchMilliseconds { get; init; } = 20;
 
     /// <summary>Messages that one source may have in memory before it is read no further, in bytes.</summary>
-    [Range(1 << 17, 1 << 30)]
+    [Range(1 << 17, 1 << 30, ErrorMessage = "Ingestion:HeldBytes must be {1} to {2}")]
     public int HeldBytes { get; init; } = 32 << 20;
 
     /// <summary>Messages of devices that are not known yet. Below the broker's receive window, so that known devices go on.</summary>
-    [Range(1, 50_000)]
+    [Range(1, 50_000, ErrorMessage = "Ingestion:WaitingMessages must be {1} to {2}")]
     public int WaitingMessages { get; init; } = 1000;
 
     /// <summary>The same, in bytes.</summary>
-    [Range(1 << 17, 1 << 30)]
+    [Range(1 << 17, 1 << 30, ErrorMessage = "Ingestion:WaitingBytes must be {1} to {2}")]
     public int WaitingBytes { get; init; } = 8 << 20;
 }

@@ -14,6 +14,9 @@ internal static class IngestionServices
         var services = builder.Services;
         services.AddOptions<MqttOptions>().BindConfiguration("Mqtt").ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<IngestionOptions>().BindConfiguration("Ingestion").ValidateDataAnnotations()
+            .Validate<IOptions<MqttOptions>>(
+                (limits, mqtt) => limits.WaitingMessages < mqtt.Value.ReceiveMaximum,
+                "Ingestion:WaitingMessages must be below Mqtt:ReceiveMaximum, or one unknown device stops all others")
             .ValidateOnStart();
         services.AddOptions<DeviceOwnerOptions>().Configure<IConfiguration>((owner, configuration) =>
         {

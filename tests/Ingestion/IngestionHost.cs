@@ -109,6 +109,9 @@ public sealed class ScriptedHost : IngestionHost
     /// <summary>Settings of the test's own.</summary>
     public Dictionary<string, string?> Special { get; } = [];
 
+    /// <summary>What its DeviceProvisioning holds when the service starts.</summary>
+    public Action<TestOwner>? BeforeStart { get; init; }
+
     protected override int BrokerPort => Wire.Port;
 
     public async Task<ScriptedHost> StartAsync(bool sessionPresent = false)
@@ -121,6 +124,7 @@ public sealed class ScriptedHost : IngestionHost
     protected override async Task PrepareAsync()
     {
         await base.PrepareAsync();
+        BeforeStart?.Invoke(Owner);
         Settings["ConnectionStrings:RabbitMq"] = "amqp://nobody:nothing@127.0.0.1:1/none";
         foreach (var (key, value) in Special)
         {

@@ -133,6 +133,8 @@ public sealed class ParserTests
         Assert.Equal(Rejections.TooLarge, PayloadReader.Read(Encoding.UTF8.GetBytes($"\"{new string('x', 65_535)}\""), Now, out _));
         Assert.Null(PayloadReader.Read(Encoding.UTF8.GetBytes(new string('[', 256) + new string(']', 256)), Now, out _));
         Assert.Equal(Rejections.TooDeep, PayloadReader.Read(Encoding.UTF8.GetBytes(new string('[', 257) + new string(']', 257)), Now, out _));
+        Assert.Equal(Rejections.TooDeep, PayloadReader.Read(Encoding.UTF8.GetBytes(new string('[', 30_000)), Now, out _));
+        Assert.Equal(Rejections.BadJson, PayloadReader.Read(Encoding.UTF8.GetBytes(new string('[', 256) + "x"), Now, out _));
         Assert.Equal(Rejections.InvalidUtf8, PayloadReader.Read([(byte)'"', 0xC3, (byte)'"'], Now, out _));
         Assert.Equal(Rejections.InvalidUtf8, PayloadReader.Read([(byte)'"', 0xED, 0xA0, 0x80, (byte)'"'], Now, out _));
         Assert.Null(PayloadReader.Read("""{"ts":1771157100000}"""u8, Now, out var ahead));

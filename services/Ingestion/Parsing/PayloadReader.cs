@@ -34,7 +34,8 @@ internal static class PayloadReader
     // Numbers come back written out; without a limit a few kilobytes of exponents would come back as gigabytes.
     private const int MaxWrittenNumbers = 1 << 18;
 
-    private static readonly JsonReaderOptions Options = new() { MaxDepth = MaxDepth };
+    // One more than is allowed, so that depth is told apart from other mistakes.
+    private static readonly JsonReaderOptions Options = new() { MaxDepth = MaxDepth + 1 };
 
     private enum Field
     {
@@ -65,7 +66,7 @@ internal static class PayloadReader
         }
         catch (JsonException)
         {
-            return reader.CurrentDepth >= MaxDepth ? Rejections.TooDeep : Rejections.BadJson;
+            return Rejections.BadJson;
         }
     }
 
@@ -96,6 +97,8 @@ internal static class PayloadReader
                     }
 
                     continue;
+                case JsonTokenType.StartObject or JsonTokenType.StartArray when reader.CurrentDepth >= MaxDepth:
+                    return Rejections.TooDeep;
                 case JsonTokenType.String when reader.ValueIsEscaped && !JsonText.IsStorable(reader.ValueSpan):
                     return Rejections.BadText;
                 case JsonTokenType.Number:
