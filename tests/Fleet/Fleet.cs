@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using EasySmart.Hosting;
 using Npgsql;
 
@@ -21,8 +22,15 @@ internal static class Fleet
     /// <summary>The telemetry database as its owner.</summary>
     public static NpgsqlDataSource Telemetry() => Open("EASYSMART_TELEMETRY_DSN");
 
-    /// <summary>Tells the process supervisor: <c>signal KILL ingestion</c>, <c>stop rabbitmq</c>, …</summary>
-    public static async Task SuperviseAsync(params string[] words)
+    /// <summary>Ends a program as a crash would (SIGKILL); the supervisor starts it again.</summary>
+    public static async Task KillAsync(string program)
+    {
+        using var process = Process.GetProcessById(int.Parse(await SuperviseAsync("pid", program), CultureInfo.InvariantCulture));
+        process.Kill();
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+    }
+
+    private static async Task<string> SuperviseAsync(params string[] words)
     {
         var supervisor = new ProcessStartInfo("supervisorctl", ["-c", TestServers.Required("EASYSMART_SUPERVISOR_CONF"), .. words])
         {
@@ -32,6 +40,7 @@ internal static class Fleet
         var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.True(process.ExitCode == 0, output);
+        return output.Trim();
     }
 
     // postgresql://user:password@host:port/database, as psql takes it.

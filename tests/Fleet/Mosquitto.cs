@@ -9,17 +9,24 @@ internal static class Mosquitto
     /// <summary>Publishes; each line of <paramref name="lines"/> is a message of one connection.</summary>
     /// <returns>Exit code and what it said.</returns>
     public static async Task<(int Code, string Said)> PublishAsync(
-        Device device, string topic, IEnumerable<string> lines, int qos = 1, string version = "mqttv311", string? user = null, string? password = null)
+        Device device, string topic, IAsyncEnumerable<string> lines, int qos = 1, string version = "mqttv311", string? user = null, string? password = null)
     {
         using var process = Start("mosquitto_pub", device, user, password, ["-t", topic, "-q", Text(qos), "-V", version, "-l"]);
-        foreach (var line in lines)
+        await foreach (var line in lines)
         {
+            // Line by line, so that a source that takes its time holds back only what comes after it.
             await process.StandardInput.WriteLineAsync(line);
+            await process.StandardInput.FlushAsync(TestContext.Current.CancellationToken);
         }
 
         process.StandardInput.Close();
         return await EndAsync(process);
     }
+
+    /// <inheritdoc cref="PublishAsync(Device, string, IAsyncEnumerable{string}, int, string, string?, string?)"/>
+    public static Task<(int Code, string Said)> PublishAsync(
+        Device device, string topic, IEnumerable<string> lines, int qos = 1, string version = "mqttv311", string? user = null, string? password = null) =>
+        PublishAsync(device, topic, lines.ToAsyncEnumerable(), qos, version, user, password);
 
     /// <summary>Subscribes and leaves at once; the exit code tells whether every subscription was granted.</summary>
     public static async Task<(int Code, string Said)> SubscribeAsync(Device device, string topic, string version = "mqttv5")
