@@ -54,7 +54,8 @@ public class AccessListTests
     [Fact]
     public void The_first_rule_that_matches_decides_and_none_means_no()
     {
-        var access = List("id", "user", ("deny", "publish", "a/secret"), ("allow", "publish", "a/#"), ("deny", "all", "#"), ("allow", "all", "b"));
+        var access = List(
+            "id", "user", ("deny", "publish", "a/secret"), ("allow", "publish", "a/#"), ("deny", "all", "#"), ("allow", "all", "b"));
         Assert.False(access.AllowsPublish("a/secret"));
         Assert.True(access.AllowsPublish("a/x"));
         Assert.False(access.AllowsSubscribe("a/x"));

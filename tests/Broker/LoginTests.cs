@@ -37,8 +37,10 @@ public class LoginTests
     [InlineData("""{"result": "allow"}""", 401, "application/json", 0x87, 5)]
     [InlineData("""{"result": "allow"}""", 302, "application/json", 0x87, 5)]
     [InlineData("""{"result": "allow"}""", 500, "application/json", 0x88, 5)]
-    [InlineData("""{"result": "allow", "acl": [{"permission": "allow", "action": "publish", "topic": "a/#/b"}]}""", 200, "application/json", 0x87, 5)]
-    [InlineData("""{"result": "allow", "acl": [{"permission": "allow", "action": "publish", "topic": "a", "qos": 1}]}""", 200, "application/json", 0x87, 5)]
+    [InlineData("""{"result": "allow", "acl": [{"permission": "allow", "action": "publish", "topic": "a/#/b"}]}""",
+        200, "application/json", 0x87, 5)]
+    [InlineData("""{"result": "allow", "acl": [{"permission": "allow", "action": "publish", "topic": "a", "qos": 1}]}""",
+        200, "application/json", 0x87, 5)]
     public async Task Anything_but_a_clear_yes_is_a_no(string body, int status, string type, int mqtt5, int mqtt311)
     {
         await using var broker = await TestBroker.StartAsync();

@@ -15,6 +15,9 @@ namespace EasySmart.Broker.Tests;
 /// </summary>
 internal sealed class TestAuthenticator : IAsyncDisposable
 {
+    private static readonly string[] s_published = ["telemetry/#", "events/#", "status"];
+    private static readonly string[] s_subscribed = ["commands/#", "events/errors", "telemetry/#"];
+
     private readonly WebApplication _app;
 
     private TestAuthenticator(WebApplication app) => _app = app;
@@ -70,8 +73,11 @@ internal sealed class TestAuthenticator : IAsyncDisposable
         _ when user.StartsWith("service/", StringComparison.Ordinal) => Allow(
             ("allow", "subscribe", "tenants/+/devices/+/telemetry/#"), ("allow", "publish", "tenants/+/devices/+/events/errors")),
         _ => Allow(
-            ("allow", "publish", $"tenants/t1/devices/{user}/telemetry/#"), ("allow", "publish", $"tenants/t1/devices/{user}/events/#"),
-            ("allow", "publish", $"tenants/t1/devices/{user}/status"), ("allow", "subscribe", $"tenants/t1/devices/{user}/commands/#"),
-            ("allow", "subscribe", $"tenants/t1/devices/{user}/events/errors"), ("allow", "subscribe", $"tenants/t1/devices/{user}/telemetry/#")),
+            [
+                .. from topic in s_published
+                   select ("allow", "publish", $"tenants/t1/devices/{user}/{topic}"),
+                .. from topic in s_subscribed
+                   select ("allow", "subscribe", $"tenants/t1/devices/{user}/{topic}"),
+            ]),
     };
 }

@@ -81,10 +81,13 @@ internal sealed class TestBroker : IAsyncDisposable
     }
 
     /// <summary>The session ingestion keeps: it survives its connection.</summary>
-    public async Task<TestClient> IngestionAsync(int receiveMaximum = 500, bool manualAck = false, bool subscribe = true)
+    public async Task<TestClient> IngestionAsync(
+        int receiveMaximum = 500, bool manualAck = false, bool subscribe = true, Action<Received>? onMessage = null)
     {
-        var client = await ConnectAsync(Ingestion, Ingestion, manualAck: manualAck, with: o => o
+        var client = Client(Ingestion, Ingestion, manualAck: manualAck, with: o => o
             .WithCleanStart(false).WithSessionExpiryInterval(3600).WithReceiveMaximum((ushort)receiveMaximum));
+        client.OnMessage = onMessage; // before the first can come
+        Assert.Equal(MqttClientConnectResultCode.Success, (await client.ConnectAsync()).ResultCode);
         if (subscribe)
         {
             await client.SubscribeAsync("tenants/+/devices/+/telemetry/#");

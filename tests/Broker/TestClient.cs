@@ -5,7 +5,8 @@ using MQTTnet.Protocol;
 
 namespace EasySmart.Broker.Tests;
 
-internal sealed record Received(string Topic, string Payload, int QoS, bool Dup, bool Retain, ushort Id, MqttApplicationMessageReceivedEventArgs Args);
+internal sealed record Received(
+    string Topic, string Payload, int QoS, bool Dup, bool Retain, ushort Id, MqttApplicationMessageReceivedEventArgs Args);
 
 internal sealed class TestClient : IDisposable
 {

@@ -38,10 +38,10 @@ internal sealed partial class Authenticator : IDisposable
         (_url, _hookKey, _time, _metrics, _logger) = (new Uri(options.AuthenticatorUrl), options.HookKey, time, metrics, logger);
     }
 
-    public async Task<Login> AskAsync(AuthenticatorQuestion question, CancellationToken cancellation)
+    public async Task<Login> AskAsync(AuthenticatorQuestion question)
     {
         var started = _time.GetTimestamp();
-        var login = await AskWithinBudgetAsync(question, cancellation);
+        var login = await AskWithinBudgetAsync(question);
         _metrics.Authenticated(_time.GetElapsedTime(started), login.Result);
         if (login.Result != LoginResult.Allowed)
         {
@@ -53,10 +53,9 @@ internal sealed partial class Authenticator : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private async Task<Login> AskWithinBudgetAsync(AuthenticatorQuestion question, CancellationToken cancellation)
+    private async Task<Login> AskWithinBudgetAsync(AuthenticatorQuestion question)
     {
         using var budget = new CancellationTokenSource(Budget, _time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, cancellation);
         try
         {
             // With a length, not chunked: as EMQX sends it.
@@ -65,22 +64,23 @@ internal sealed partial class Authenticator : IDisposable
             content.Headers.ContentType = new MediaTypeHeaderValue(MediaTypeNames.Application.Json);
             using var request = new HttpRequestMessage(HttpMethod.Post, _url) { Content = content };
             request.Headers.Add("X-EasySmart-Hook-Key", _hookKey);
-            using var response = await _http.SendAsync(request, both.Token);
+            using var response = await _http.SendAsync(request, budget.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {
                 var unavailable = (int)response.StatusCode >= 500 || response.StatusCode == HttpStatusCode.TooManyRequests;
-                return new(unavailable ? LoginResult.Unavailable : LoginResult.Refused, $"authenticator answered {(int)response.StatusCode}");
+                return new(
+                    unavailable ? LoginResult.Unavailable : LoginResult.Refused, $"authenticator answered {(int)response.StatusCode}");
             }
 
             return response.Content.Headers.ContentType?.MediaType == MediaTypeNames.Application.Json
-                ? Read(await response.Content.ReadAsByteArrayAsync(both.Token), question)
+                ? Read(await response.Content.ReadAsByteArrayAsync(budget.Token), question)
                 : new(LoginResult.Refused, "authenticator's answer is not application/json");
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
             return new(LoginResult.Unavailable, "authenticator is unreachable");
         }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
             return new(LoginResult.Unavailable, "authenticator did not answer in time");
         }

@@ -13,8 +13,7 @@ internal sealed class Connection : IDisposable
     private readonly TimeSpan _silence;
     private readonly CancellationTokenSource _abort = new();
     private readonly CancellationTokenSource _closed;
-    private readonly Publisher _publisher;
-    private readonly Subscriber _subscriber;
+    private readonly PacketHandler _packets;
     private long _lastHeard;
     private volatile bool _unblamed;
 
@@ -33,8 +32,7 @@ internal sealed class Connection : IDisposable
             (true, var said) => said,
         };
         Outbound = new Outbound(this, channel, connect.MaximumPacketSize, desk.Metrics, desk.Logger);
-        _publisher = new Publisher(this, desk.Exchange, desk.Held, desk.Metrics, desk.Logger);
-        _subscriber = new Subscriber(this, desk.Router, desk.Retained, desk.Metrics);
+        _packets = new PacketHandler(this, desk);
     }
 
     public string ClientId { get; }
@@ -76,7 +74,7 @@ internal sealed class Connection : IDisposable
                         return disconnect;
                     }
 
-                    await HandleAsync(packet);
+                    await _packets.HandleAsync(packet);
                 }
 
                 _channel.Input.AdvanceTo(buffer.Start, buffer.End);
@@ -138,54 +136,5 @@ internal sealed class Connection : IDisposable
     {
         _closed.Dispose();
         _abort.Dispose();
-    }
-
-    private ValueTask HandleAsync(MqttPacket packet)
-    {
-        switch (packet)
-        {
-            case MqttPublishPacket publish:
-                return _publisher.ReceiveAsync(publish);
-            case MqttPubAckPacket ack:
-                Session.Acknowledge(this, ack.PacketIdentifier);
-                break;
-            case MqttPubRecPacket { ReasonCode: >= MqttPubRecReasonCode.UnspecifiedError } refused:
-                Session.Acknowledge(this, refused.PacketIdentifier);
-                break;
-            case MqttPubRecPacket received:
-                Outbound.Send(new MqttPubRelPacket
-                {
-                    PacketIdentifier = received.PacketIdentifier,
-                    ReasonCode = Session.Release(this, received.PacketIdentifier)
-                        ? MqttPubRelReasonCode.Success
-                        : MqttPubRelReasonCode.PacketIdentifierNotFound,
-                });
-                break;
-            case MqttPubRelPacket release:
-                Outbound.Send(new MqttPubCompPacket
-                {
-                    PacketIdentifier = release.PacketIdentifier,
-                    ReasonCode = Session.Forget(release.PacketIdentifier)
-                        ? MqttPubCompReasonCode.Success
-                        : MqttPubCompReasonCode.PacketIdentifierNotFound,
-                });
-                break;
-            case MqttPubCompPacket complete:
-                Session.Acknowledge(this, complete.PacketIdentifier);
-                break;
-            case MqttSubscribePacket subscribe:
-                _subscriber.Subscribe(subscribe);
-                break;
-            case MqttUnsubscribePacket unsubscribe:
-                _subscriber.Unsubscribe(unsubscribe);
-                break;
-            case MqttPingReqPacket:
-                Outbound.Send(MqttPingRespPacket.Instance);
-                break;
-            default:
-                throw new MqttProtocolViolationException("This packet is not the client's to send now.");
-        }
-
-        return ValueTask.CompletedTask;
     }
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
 using MQTTnet.Exceptions;
 using MQTTnet.Formatter;
 using MQTTnet.Packets;
@@ -17,7 +18,7 @@ internal sealed class Handshake(Authenticator authenticator, TimeProvider time)
 
     public async Task<Admission?> AcceptAsync(ConnectionContext transport, PacketChannel channel)
     {
-        if (await ReadConnectAsync(channel, transport.ConnectionClosed) is not { } connect)
+        if (await ReadConnectAsync(channel) is not { } connect)
         {
             return null;
         }
@@ -48,7 +49,7 @@ internal sealed class Handshake(Authenticator authenticator, TimeProvider time)
         ReasonCode = MqttConnectReasonCode.Success,
         ReturnCode = MqttConnectReturnCode.ConnectionAccepted,
         AssignedClientIdentifier = admission.IdAssigned ? admission.Connect.ClientId : null,
-        ReceiveMaximum = Publisher.MostHeld,
+        ReceiveMaximum = WaitingLine.Longest,
         MaximumPacketSize = (uint)maximumPacketSize,
         MaximumQoS = MqttQualityOfServiceLevel.ExactlyOnce,
         TopicAliasMaximum = ushort.MaxValue,
@@ -71,18 +72,19 @@ internal sealed class Handshake(Authenticator authenticator, TimeProvider time)
         }
 
         var protocol = channel.Version switch { MqttProtocolVersion.V500 => "5", MqttProtocolVersion.V311 => "4", _ => "3" };
-        var peer = (transport.RemoteEndPoint as IPEndPoint)?.Address.ToString() ?? "";
-        return await authenticator.AskAsync(
-            new(connect.ClientId, connect.Username ?? "", password, peer, protocol), transport.ConnectionClosed);
+        // A WebSocket's peer is known to the HTTP request that it came by.
+        var peer = (transport.RemoteEndPoint as IPEndPoint)?.Address
+            ?? transport.Features.Get<IHttpConnectionFeature>()?.RemoteIpAddress;
+        // Also for a client that has closed already: it may have said all it had to say without waiting for CONNACK.
+        return await authenticator.AskAsync(new(connect.ClientId, connect.Username ?? "", password, peer?.ToString() ?? "", protocol));
     }
 
-    private async Task<MqttConnectPacket?> ReadConnectAsync(PacketChannel channel, CancellationToken closed)
+    private async Task<MqttConnectPacket?> ReadConnectAsync(PacketChannel channel)
     {
         using var patience = new CancellationTokenSource(Patience, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, closed);
         while (true)
         {
-            var read = await channel.Input.ReadAsync(both.Token);
+            var read = await channel.Input.ReadAsync(patience.Token);
             var buffer = read.Buffer;
             var found = channel.TryDecode(ref buffer, out var packet);
             // What follows CONNECT has not been looked at: the next read must see it.

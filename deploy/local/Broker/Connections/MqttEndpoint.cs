@@ -58,7 +58,14 @@ internal sealed partial class MqttEndpoint(
         finally
         {
             connection.Abort();
-            connections.Remove(connection);
+            await FarewellAsync(connection, connect, disconnect);
+        }
+    }
+
+    private async Task FarewellAsync(Connection connection, MqttConnectPacket connect, MqttDisconnectPacket? disconnect)
+    {
+        try
+        {
             var will = disconnect is null or { ReasonCode: MqttDisconnectReasonCode.DisconnectWithWillMessage } ? Wills.Of(connect) : null;
             if (will is not null && !connection.Access.AllowsPublish(will.Topic))
             {
@@ -73,6 +80,10 @@ internal sealed partial class MqttEndpoint(
             {
                 wills.Publish(due, connection.ClientId);
             }
+        }
+        finally
+        {
+            connections.Remove(connection);
         }
     }
 

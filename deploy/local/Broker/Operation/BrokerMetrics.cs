@@ -24,8 +24,10 @@ internal sealed class BrokerMetrics : IDisposable
             description: "PUBLISH packets to clients, repeats included.");
         _meter.CreateObservableUpDownCounter("easysmart_broker_publishers_held", () => Interlocked.Read(ref _held),
             description: "Connections whose messages wait for a session or for room in its queue.");
-        _dropped = _meter.CreateCounter<long>("easysmart_broker_messages_dropped", description: "Messages that nobody will get, by reason.");
-        _denied = _meter.CreateCounter<long>("easysmart_broker_denied", description: "Publishes, subscriptions and wills that the ACL forbids.");
+        _dropped = _meter.CreateCounter<long>("easysmart_broker_messages_dropped",
+            description: "Messages that a session will not get, by reason.");
+        _denied = _meter.CreateCounter<long>("easysmart_broker_denied",
+            description: "Publishes, subscriptions and wills that the ACL forbids.");
         _authentication = _meter.CreateHistogram("easysmart_broker_authentication_duration", "s", "Time to an answer of the authenticator.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5] });
     }

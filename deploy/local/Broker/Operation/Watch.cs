@@ -4,8 +4,8 @@ namespace EasySmart.Broker;
 
 /// <summary>Once a second: who is silent, whose login or session has run out. At the end: out of the house in good order.</summary>
 internal sealed partial class Watch(
-    Connections connections, SessionStore sessions, Wills wills, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<Watch> logger)
-    : BackgroundService
+    Connections connections, SessionStore sessions, Wills wills, TimeProvider time, IHostApplicationLifetime lifetime,
+    ILogger<Watch> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 

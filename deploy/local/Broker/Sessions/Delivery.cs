@@ -31,3 +31,10 @@ internal readonly record struct Delivery(MqttPublishPacket Message, Subscription
         SubscriptionIdentifiers = To.Identifier == 0 ? null : [To.Identifier],
     };
 }
+
+internal enum EnqueueResult
+{
+    Enqueued,
+    Dropped,
+    Closed,
+}

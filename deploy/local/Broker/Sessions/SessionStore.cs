@@ -14,7 +14,7 @@ internal sealed partial class SessionStore(
         lock (_gate)
         {
             Connection? before = null;
-            if (_sessions.TryGetValue(connection.ClientId, out var session) && (cleanStart || session.ExpiresAt <= time.GetUtcNow()))
+            if (_sessions.TryGetValue(connection.ClientId, out var session) && (cleanStart || session.End?.At <= time.GetUtcNow()))
             {
                 before = session.Attach(connection);
                 Close(session);
@@ -30,8 +30,7 @@ internal sealed partial class SessionStore(
             }
 
             before = session.Attach(connection) ?? before;
-            session.ExpiresAt = null;
-            session.Will = null;
+            session.End = null;
             return (session, present, before);
         }
     }
@@ -58,15 +57,12 @@ internal sealed partial class SessionStore(
             }
 
             var now = time.GetUtcNow();
-            session.ExpiresAt = lifetime == TimeSpan.MaxValue ? DateTimeOffset.MaxValue : now + lifetime;
-            if (will is null || willDelay <= TimeSpan.Zero)
-            {
-                return will;
-            }
-
-            session.Will = will;
-            session.WillDue = now + (willDelay < lifetime ? willDelay : lifetime);
-            return null;
+            var delayed = will is not null && willDelay > TimeSpan.Zero;
+            session.End = new(
+                lifetime == TimeSpan.MaxValue ? DateTimeOffset.MaxValue : now + lifetime,
+                delayed ? will : null,
+                now + (willDelay < lifetime ? willDelay : lifetime));
+            return delayed ? null : will;
         }
     }
 
@@ -77,15 +73,20 @@ internal sealed partial class SessionStore(
         List<(string, MqttPublishPacket)> wills = [];
         lock (_gate)
         {
-            foreach (var session in _sessions.Values.Where(s => s.ExpiresAt is not null).ToArray())
+            foreach (var session in _sessions.Values.ToArray())
             {
-                if (session.Will is { } will && session.WillDue <= now)
+                if (session.End is not { } end)
                 {
-                    wills.Add((session.ClientId, will));
-                    session.Will = null;
+                    continue;
                 }
 
-                if (session.ExpiresAt <= now)
+                if (end.Will is not null && end.WillDue <= now)
+                {
+                    wills.Add((session.ClientId, end.Will));
+                    session.End = end with { Will = null };
+                }
+
+                if (end.At <= now)
                 {
                     Close(session);
                 }
