@@ -1,12 +1,10 @@
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
 using EasySmart.ServiceDefaults.Health;
-using EasySmart.ServiceDefaults.Postgres;
 using EasySmart.ServiceDefaults.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -41,6 +39,7 @@ public static class ServiceDefaultsExtensions
     /// <param name="service">The gateway's resource name, kebab-case.</param>
     public static void AddGatewayDefaults(this WebApplicationBuilder builder, string service)
     {
+        LogLevels.Add(builder.Configuration);
         builder.Services.AddSingleton(new ServiceName(service));
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.Configure<JsonOptions>(Json.Configure);
@@ -79,21 +78,5 @@ public static class ServiceDefaultsExtensions
         app.UseRateLimiter();
         HealthEndpoints.Map(app);
         Observability.Map(app);
-    }
-
-    /// <summary>Runs the service or, for the argument <c>migrate</c>, its migrations.</summary>
-    /// <returns>The process's exit code.</returns>
-    public static async Task<int> RunAsync(this WebApplication app, string[] args, Migrations migrations)
-    {
-        if (args is not ["migrate"])
-        {
-            await app.RunAsync();
-            return Environment.ExitCode;
-        }
-
-        var owner = app.Configuration.GetConnectionString("DatabaseOwner")
-            ?? throw new InvalidOperationException("ConnectionStrings:DatabaseOwner is not configured; `migrate` needs the owner role");
-        await migrations.ApplyAsync(owner, app.Lifetime.ApplicationStopping);
-        return 0;
     }
 }

@@ -17,7 +17,8 @@ internal sealed class AccessTokens(IdentityKeys keys, TimeProvider clock) : IDis
     private static readonly TimeSpan Remember = TimeSpan.FromSeconds(60);
     private static readonly JsonWebTokenHandler Tokens = new() { MapInboundClaims = false };
 
-    // Verifying costs more than the rest of a forwarded request. Some tens of megabytes when full; what finds no room is verified each time.
+    // A busy caller's signature is checked once a minute, not once a request. Some tens of megabytes when full; what finds no room
+    // is verified each time.
     private readonly MemoryCache _verified = new(new MemoryCacheOptions { SizeLimit = 10_000 });
 
     /// <summary>Whom <paramref name="token"/> names; null when it is not a valid access token.</summary>

@@ -11,8 +11,6 @@ builder.AddRateLimit(Routes.AuthLimit, new RateLimitOptions { PermitLimit = 10 }
 builder.Services.AddOptions<ForwardingOptions>().BindConfiguration("Forwarding").ValidateDataAnnotations().ValidateOnStart();
 builder.Services.AddSingleton(new Services(builder.Configuration));
 builder.Services.AddHttpForwarder();
-// YARP tells of every request at Information, twice.
-builder.Logging.AddFilter("Yarp", LogLevel.Warning);
 
 var app = builder.Build();
 app.UseGatewayDefaults(beforeRouting =>

@@ -24,7 +24,7 @@ public static class AuthExtensions
 
     /// <summary>
     /// For what the gateway does not route: needs the text of the configuration key <paramref name="configurationKey"/> in the header
-    /// <paramref name="header"/> (401), compared in constant time.
+    /// <paramref name="header"/> (401, or 403 for a known caller), compared in constant time.
     /// </summary>
     public static TBuilder RequireKey<TBuilder>(this TBuilder builder, string header, string configurationKey) where TBuilder : IEndpointConventionBuilder =>
         builder.RequireAuthorization(policy => policy.AddRequirements(new KeyRequirement(header, configurationKey)));

@@ -2,6 +2,8 @@ using System.Reflection;
 using DbUp;
 using DbUp.Engine;
 using EasySmart.ServiceDefaults.Messaging;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting;
 using Npgsql;
 
 namespace EasySmart.ServiceDefaults.Postgres;
@@ -21,6 +23,16 @@ public sealed class Migrations(Assembly assembly, string rolePrefix)
 
     private IEnumerable<SqlScript> Scripts =>
         [.. Read(typeof(Outbox).Assembly, "0000_"), .. Read(assembly, "")];
+
+    /// <summary>The <c>migrate</c> command: applies what is missing as the role of <c>ConnectionStrings:DatabaseOwner</c>, and needs nothing else.</summary>
+    /// <returns>The process's exit code.</returns>
+    public async Task<int> RunAsync()
+    {
+        var owner = Host.CreateApplicationBuilder().Configuration.GetConnectionString("DatabaseOwner")
+            ?? throw new InvalidOperationException("ConnectionStrings:DatabaseOwner is not configured; `migrate` needs the owner role");
+        await ApplyAsync(owner, CancellationToken.None);
+        return 0;
+    }
 
     /// <summary>Applies what is missing, each file in a transaction of its own. Several at once wait for one another.</summary>
     /// <param name="ownerConnectionString">The owner role's.</param>

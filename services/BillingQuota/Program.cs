@@ -8,6 +8,11 @@ using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 
 var migrations = new Migrations(typeof(Program).Assembly, "billing");
+if (args is ["migrate"])
+{
+    return await migrations.RunAsync();
+}
+
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults("billing-quota");
 builder.AddPostgres(migrations);
@@ -21,4 +26,5 @@ builder.Services.AddValidation();
 var app = builder.Build();
 app.UseServiceDefaults();
 app.MapPlans();
-return await app.RunAsync(args, migrations);
+await app.RunAsync();
+return 0;

@@ -10,6 +10,11 @@ using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 
 var migrations = new Migrations(typeof(Program).Assembly, "devices");
+if (args is ["migrate"])
+{
+    return await migrations.RunAsync();
+}
+
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults("device-provisioning");
 builder.AddPostgres(migrations);
@@ -26,4 +31,5 @@ app.UseServiceDefaults();
 app.MapDevices();
 app.MapMqtt();
 app.MapReplication();
-return await app.RunAsync(args, migrations);
+await app.RunAsync();
+return 0;

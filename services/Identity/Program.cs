@@ -10,6 +10,11 @@ using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 
 var migrations = new Migrations(typeof(Program).Assembly, "identity");
+if (args is ["migrate"])
+{
+    return await migrations.RunAsync();
+}
+
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults("identity");
 builder.AddPostgres(migrations);
@@ -17,12 +22,8 @@ builder.AddPostgresContext<IdentityDb>();
 builder.AddMessaging(on => on.On<AuditRecorded, StoreAudit>());
 builder.Services.AddValidation();
 builder.AddIdentityOptions();
-builder.Services.AddSingleton<PasswordHasher>();
-builder.Services.AddSingleton<SigningKeys>();
-builder.Services.AddSingleton<AccessTokens>();
-builder.Services.AddSingleton<Sessions>();
-builder.Services.AddSingleton<Attempts>();
-builder.Services.AddHostedService<FirstSuperAdmin>();
+builder.Services.AddSingleton<PasswordHasher>().AddSingleton<SigningKeys>().AddSingleton<AccessTokens>();
+builder.Services.AddSingleton<Sessions>().AddSingleton<Attempts>().AddHostedService<FirstSuperAdmin>();
 var reset = ResetPassword.IsAsked(args, builder.Services);
 
 var app = builder.Build();
@@ -34,4 +35,5 @@ if (reset)
 app.UseServiceDefaults();
 app.MapAuth();
 app.MapJwks();
-return await app.RunAsync(args, migrations);
+await app.RunAsync();
+return 0;

@@ -6,6 +6,11 @@ using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 
 var migrations = new Migrations(typeof(Program).Assembly, "ingestion");
+if (args is ["migrate"])
+{
+    return await migrations.RunAsync();
+}
+
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults("ingestion");
 builder.AddPostgres(migrations);
@@ -14,4 +19,5 @@ builder.AddIngestion();
 
 var app = builder.Build();
 app.UseServiceDefaults();
-return await app.RunAsync(args, migrations);
+await app.RunAsync();
+return 0;

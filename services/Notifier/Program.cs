@@ -6,6 +6,11 @@ using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 
 var migrations = new Migrations(typeof(Program).Assembly, "notifier");
+if (args is ["migrate"])
+{
+    return await migrations.RunAsync();
+}
+
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults("notifier");
 builder.AddPostgres(migrations);
@@ -18,4 +23,5 @@ builder.Services.AddSingleton<NotificationLog>();
 
 var app = builder.Build();
 app.UseServiceDefaults();
-return await app.RunAsync(args, migrations);
+await app.RunAsync();
+return 0;

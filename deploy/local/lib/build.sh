@@ -5,6 +5,8 @@
 sources=(ServiceDefaults services gateway deploy/local/Broker Directory.Build.props Directory.Packages.props global.json)
 build_configuration=Release
 # Nothing that outlives the build: no compiler server, no waiting MSBuild nodes.
+# The SDK stops without libicu unless told that it may do without.
+export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1
 build_options=(--configuration "$build_configuration" --nologo --verbosity quiet -nodeReuse:false -p:UseSharedCompilation=false)
 
@@ -30,7 +32,13 @@ build() {
   mkdir -p "$repo/.local"
   # One build at a time in a working tree.
   interruptible flock "$repo/.local/build.lock" dotnet build "$1" "${build_options[@]}" >"$log" 2>&1 ||
-    explain_failure "The services could not be built ($(grep -m 1 -oE 'error [A-Z]+[0-9]+: .*' "$log" | cut -c 1-200))" "$log"
+    explain_failure "The services could not be built ($(first_error "$log"))" "$log"
+}
+
+first_error() {
+  local error
+  error=$(grep -m 1 -oE 'error [A-Z]+[0-9]+: .*' "$1" || tail -n 1 "$1")
+  printf '%s' "${error:0:200}"
 }
 
 copy_services() {

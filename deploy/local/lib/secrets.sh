@@ -15,8 +15,10 @@ random_password() {
   printf 'E%s-%s-%s-%s@s7' "${letters:0:5}" "${letters:5:5}" "${letters:10:5}" "${letters:15:5}"
 }
 
-# P-256, PKCS#8 DER in base64
-random_signing_key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -outform DER | base64 -w 0; }
+# P-256, PKCS#8 DER in base64 (genpkey's own DER is the older SEC 1 form)
+random_signing_key() {
+  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 | openssl pkcs8 -topk8 -nocrypt -outform DER | base64 -w 0
+}
 
 # As "NAME maker": what is made once and kept for as long as the data.
 secrets=(

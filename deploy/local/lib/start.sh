@@ -50,13 +50,13 @@ start_fleet() {
   write_supervisor_conf
   start_supervisor
   for name in platform telemetry; do
-    await_ready "$name" 60 postgres_answers "$name"
+    await_ready "$name" 120 postgres_answers "$name"
     create_databases "$name"
   done
   migrate
   step 'starting the services'
   start_services
-  for name in rabbitmq "${services[@]}"; do await_ready "$name" "${EASYSMART_READY_SECONDS:-90}" is_ready "$name"; done
+  for name in rabbitmq "${services[@]}"; do await_ready "$name" "${EASYSMART_READY_SECONDS:-180}" is_ready "$name"; done
   step_done
 }
 

@@ -25,7 +25,7 @@ need_tools() {
   done
   ((${#missing[@]} == 0)) && return
   local by="apt-get install --no-install-recommends ${missing[*]}"
-  [[ $install ]] || die "Some tools are missing; install them with: sudo $by"
+  [[ $install ]] || die "Some tools are missing; as root, run: $by"
   install_packages "$by" "${missing[@]}"
 }
 

@@ -18,5 +18,6 @@ public static class MqttEndpoints
         builder.Services.AddSingleton<ServiceAccounts>();
         builder.Services.AddSingleton<DeviceLogins>();
         builder.Services.AddSingleton<LoginMetrics>();
+        builder.Services.AddHostedService<FirstLogin>();
     }
 }

@@ -23,7 +23,7 @@ public sealed record MqttOptions : IValidatableObject
     public Dictionary<string, string> ServiceAccounts { get; init; } = [];
 
     /// <summary>How long a login may take. Beyond it the broker is told to refuse: devices that wait would pile up behind a slow database.</summary>
-    public TimeSpan LoginBudget { get; init; } = TimeSpan.FromMilliseconds(400);
+    public TimeSpan LoginBudget { get; init; } = TimeSpan.FromMilliseconds(500);
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
