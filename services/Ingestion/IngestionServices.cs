@@ -36,9 +36,11 @@ internal static class IngestionServices
         services.AddSingleton<DeviceDirectory>();
         services.AddSingleton<DeviceReplica>();
         services.AddSingleton<DeviceOwner>();
+        services.AddSingleton<OwnerInquiry>();
         services.AddSingleton<WaitingRoom>();
         services.AddSingleton<Intake>();
         services.AddSingleton<RecentDeliveries>();
+        services.AddSingleton<Acknowledger>();
         services.AddSingleton<TelemetrySession>();
         services.AddSingleton<BatchWriter>();
         services.AddSingleton<Batcher>();

@@ -8,16 +8,10 @@ namespace EasySmart.Ingestion.Devices;
 /// is full its sources wait.
 /// </summary>
 internal sealed partial class WaitingRoom(
-    DeviceDirectory directory, DeviceOwner owner, IOptions<IngestionOptions> options, IngestionMetrics metrics, ILogger<WaitingRoom> logger)
-    : IDisposable
+    OwnerInquiry inquiry, IOptions<IngestionOptions> options, IngestionMetrics metrics, ILogger<WaitingRoom> logger)
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan Expected = TimeSpan.FromSeconds(30);
-
     private readonly Lock _lock = new();
     private readonly Dictionary<Guid, Queue<Message>> _waiting = [];
-    private readonly SemaphoreSlim _askers = new(16);
     private TaskCompletionSource _roomMade = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _count;
     private int _bytes;
@@ -61,8 +55,6 @@ internal sealed partial class WaitingRoom(
         }
     }
 
-    public void Dispose() => _askers.Dispose();
-
     private void Enter(Message message, Release release, CancellationToken cancellation)
     {
         message.OutOfLine = true;
@@ -100,7 +92,7 @@ internal sealed partial class WaitingRoom(
                 }
                 else
                 {
-                    await AskAsync(next, cancellation);
+                    await inquiry.AskAsync(next, cancellation);
                 }
             }
         }
@@ -124,45 +116,6 @@ internal sealed partial class WaitingRoom(
             _roomMade = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
     }
-
-    private async Task AskAsync(Message message, CancellationToken cancellation)
-    {
-        var (pause, waited) = (FirstPause, TimeSpan.Zero);
-        while (true)
-        {
-            await _askers.WaitAsync(cancellation);
-            try
-            {
-                if (await owner.FindAsync(message.DeviceId, cancellation) is { } device)
-                {
-                    directory.Apply(device);
-                }
-
-                directory.OwnerAnswered(message.TenantId, message.DeviceId);
-                return;
-            }
-            catch (Exception exception) when (!cancellation.IsCancellationRequested)
-            {
-                LogUnanswered(waited < Expected ? LogLevel.Debug : LogLevel.Warning, message.DeviceId, exception.Message);
-            }
-            finally
-            {
-                _askers.Release();
-            }
-
-            await Task.Delay(pause, cancellation);
-            waited += pause;
-            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
-            // It may have become known by its event.
-            if (directory.Judge(message.TenantId, message.DeviceId, out _, out _) == Verdict.Accept)
-            {
-                return;
-            }
-        }
-    }
-
-    [LoggerMessage(Message = "Messages of device {Device} wait: its owner does not answer: {Reason}")]
-    private partial void LogUnanswered(LogLevel level, Guid device, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Messages of device {Device} are stuck until the service is restarted")]
     private partial void LogStuck(Exception exception, Guid device);

@@ -6,23 +6,19 @@ using Polly;
 
 namespace EasySmart.Ingestion.Mqtt;
 
-/// <summary>This instance's session at the broker: reads messages for as long as the service runs, and acknowledges what is committed.</summary>
+/// <summary>This instance's session at the broker: reads messages for as long as the service runs.</summary>
 internal sealed partial class TelemetrySession(
     IOptions<MqttOptions> options,
     IOptions<IngestionOptions> limits,
     Intake intake,
     ArrivalClock clock,
+    Acknowledger acknowledger,
     RecentDeliveries recent,
     IngestionMetrics metrics,
     TimeProvider time,
-    ILogger<TelemetrySession> logger) : IMessageSource, IDisposable
+    ILogger<TelemetrySession> logger)
 {
-    private readonly DeliveryWindow _window = new();
-    // Held from taking acknowledgements to sending them, so that they leave in their order and on the connection that they belong to.
-    private readonly SemaphoreSlim _acknowledging = new(1);
-    private volatile BrokerConnection? _connection;
-    private long _heardAt;
-    private volatile bool _reading;
+    private BrokerConnection? _connection;
 
     /// <summary>Connected and subscribed.</summary>
     public bool IsUp { get; private set; }
@@ -82,25 +78,14 @@ internal sealed partial class TelemetrySession(
         }
     }
 
-    public async ValueTask CommittedAsync(IReadOnlyList<Message> messages)
-    {
-        _window.Committed(messages);
-        await AcknowledgeAsync(messages);
-    }
-
-    public void Dispose() => _acknowledging.Dispose();
-
     private async Task<BrokerConnection> OpenAsync(CancellationToken cancellation)
     {
         var connection = await BrokerConnection.OpenAsync(options.Value, cancellation);
         try
         {
             await recent.ReconnectedAsync(connection.SessionPresent, cancellation);
-            await _acknowledging.WaitAsync(cancellation);
-            _window.Reconnected(connection.SessionPresent);
+            await acknowledger.ReconnectedAsync(connection, cancellation);
             _connection = connection;
-            _acknowledging.Release();
-            Interlocked.Exchange(ref _heardAt, time.GetTimestamp());
             await connection.SubscribeAsync(cancellation);
             LogConnected(connection.SessionPresent);
             return connection;
@@ -115,15 +100,15 @@ internal sealed partial class TelemetrySession(
     private async Task ReadAsync(BrokerConnection connection, CancellationToken stopping)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        var pings = KeepAliveAsync(connection, ended.Token);
+        var alive = new KeepAlive(connection, TimeSpan.FromSeconds(options.Value.KeepAliveSeconds), time);
+        var pings = alive.RunAsync(ended.Token);
         try
         {
             while (true)
             {
-                _reading = true;
+                alive.Listening = true;
                 var packet = await connection.ReceiveAsync(ended.Token);
-                _reading = false;
-                Interlocked.Exchange(ref _heardAt, time.GetTimestamp());
+                alive.Heard();
                 switch (packet)
                 {
                     case MqttPublishPacket publish:
@@ -158,69 +143,23 @@ internal sealed partial class TelemetrySession(
         if (publish.Dup && packet != 0)
         {
             metrics.Redelivered();
-            if (_window.TryRejoin(packet, publish.Topic, payload.Span))
+            if (acknowledger.Window.TryRejoin(packet, publish.Topic, payload.Span))
             {
-                await AcknowledgeAsync([]);
+                await acknowledger.CommittedAsync([]);
                 return;
             }
         }
 
-        var message = new Message(publish.Topic, payload, this) { ReceivedAt = clock.Next(), PacketId = packet };
-        _window.Add(message);
+        var message = new Message(publish.Topic, payload, acknowledger) { ReceivedAt = clock.Next(), PacketId = packet };
+        acknowledger.Window.Add(message);
         if (packet != 0 && recent.IsRepeat(message, publish.Dup && resumed))
         {
-            await CommittedAsync([message]);
+            await acknowledger.CommittedAsync([message]);
             return;
         }
 
         await intake.AcceptAsync(message, stopping);
-        await _window.WaitBelowAsync(limits.Value.HeldBytes, stopping);
-    }
-
-    private async Task AcknowledgeAsync(IReadOnlyList<Message> committed)
-    {
-        await _acknowledging.WaitAsync();
-        try
-        {
-            var packets = _window.TakeAcknowledgements(committed);
-            if (packets.Count > 0 && _connection is { } connection)
-            {
-                await connection.AcknowledgeAsync(packets, CancellationToken.None);
-            }
-        }
-        catch (Exception exception)
-        {
-            // The connection is gone; the broker delivers them again, and they are found stored.
-            LogAway(exception.Message);
-        }
-        finally
-        {
-            _acknowledging.Release();
-        }
-    }
-
-    /// <summary>Keeps the connection alive, and ends it when the broker has gone silent while we were listening.</summary>
-    private async Task KeepAliveAsync(BrokerConnection connection, CancellationToken ended)
-    {
-        var period = TimeSpan.FromSeconds(options.Value.KeepAliveSeconds);
-        using var timer = new PeriodicTimer(period / 2, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(ended))
-            {
-                if (_reading && time.GetElapsedTime(Interlocked.Read(ref _heardAt)) > period * 1.5)
-                {
-                    connection.Dispose();
-                    return;
-                }
-
-                await connection.PingAsync(ended);
-            }
-        }
-        catch (Exception exception) when (exception is not OutOfMemoryException)
-        {
-            // The reader hears of it too.
-        }
+        await acknowledger.Window.WaitBelowAsync(limits.Value.HeldBytes, stopping);
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Connected to the broker; session resumed: {Resumed}")]
