@@ -142,6 +142,41 @@ public class DeliveryTests
     }
 
     [Fact]
+    public async Task Another_user_with_the_same_client_id_does_not_inherit_the_session()
+    {
+        await using var broker = await TestBroker.StartAsync();
+        static void Persistent(MqttClientOptionsBuilder o) => o.WithCleanStart(false).WithSessionExpiryInterval(600);
+        using (var first = await broker.ConnectAsync("d1", "same", with: Persistent))
+        {
+            await first.SubscribeAsync("tenants/t1/devices/d1/commands/#");
+            await first.DisconnectAsync();
+        }
+
+        using var publisher = await broker.ConnectAsync("free");
+        await publisher.PublishAsync("tenants/t1/devices/d1/commands/go", "for d1 alone");
+        using var second = await broker.ConnectAsync("d2", "same", with: Persistent);
+        Assert.False(second.Connected!.IsSessionPresent);
+        await publisher.PublishAsync("tenants/t1/devices/d1/commands/go", "for d1 alone");
+        await second.PingAsync();
+        Assert.Empty(second.Messages);
+    }
+
+    [Theory]
+    [InlineData(false, 1_000_000)]
+    [InlineData(true, 1_000_000)]
+    [InlineData(false, 3_000_000)]
+    [InlineData(true, 3_000_000)]
+    public async Task A_packet_may_be_as_large_as_the_broker_says(bool webSocket, int bytes)
+    {
+        await using var broker = await TestBroker.StartAsync(("MaximumPacketSize", 4 * 1024 * 1024));
+        using var client = await broker.ConnectAsync("free", webSocket: webSocket);
+        await client.SubscribeAsync("large");
+        await client.PublishAsync("large", new string('x', bytes));
+        await Eventually.TrueAsync(() => client.Messages.Count == 1);
+        Assert.Equal(bytes, client.Messages.Single().Payload.Length);
+    }
+
+    [Fact]
     public async Task A_client_that_is_silent_for_too_long_is_closed()
     {
         await using var broker = await TestBroker.StartAsync();

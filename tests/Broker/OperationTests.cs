@@ -61,6 +61,7 @@ public class OperationTests
     [InlineData("AuthenticatorUrl", "")]
     [InlineData("AuthenticatorUrl", "device-provisioning")]
     [InlineData("HookKey", "")]
+    [InlineData("HoldUntilSession", "ingestion")]
     [InlineData("ServiceQueueLength", "0")]
     [InlineData("DeviceQueueLength", "-5")]
     [InlineData("DefaultReceiveMaximum", "65536")]

@@ -69,6 +69,11 @@ internal sealed record BrokerOptions
             yield return "Broker:HookKey must be set: DeviceProvisioning answers nobody without it.";
         }
 
+        if (HoldUntilSession.Length > 0 && !Session.IsServiceId(HoldUntilSession))
+        {
+            yield return $"Broker:HoldUntilSession must start with 'service/' (others' queues may drop), but is '{HoldUntilSession}'.";
+        }
+
         foreach (var (key, value, most) in new[]
         {
             ("ServiceQueueLength", ServiceQueueLength, 10_000_000), ("DeviceQueueLength", DeviceQueueLength, 1_000_000),

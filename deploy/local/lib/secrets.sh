@@ -48,8 +48,6 @@ write_fleet_env() {
     while read -r line; do kept[${line%%=*}]=${line#*=}; done <"$fleet_env"
   elif [[ -d $data ]]; then
     die "$fleet_env is missing, and with it the passwords of the data in $data: put it back, or start anew with deploy/local/reset."
-  else
-    first_start=1
   fi
   for entry in "${secrets[@]}"; do
     read -r name maker <<<"$entry"

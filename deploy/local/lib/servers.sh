@@ -60,6 +60,7 @@ configure_rabbitmq() {
 listeners.tcp.local = 127.0.0.1:$(port rabbitmq)
 load_definitions = /conf/definitions.json
 vm_memory_high_watermark.absolute = 400MiB
+vm_memory_calculation_strategy = allocated
 disk_free_limit.absolute = 200MB
 raft.wal_max_size_bytes = 33554432
 log.file = false

@@ -40,6 +40,7 @@ check_host() {
 start_fleet() {
   local name
   prepare_rootfs
+  check_sandbox
   write_fleet_env
   build_services
   step 'starting PostgreSQL and RabbitMQ'

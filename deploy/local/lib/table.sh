@@ -10,7 +10,9 @@ print_table() {
   for name in "${services[@]}" "${servers[@]}"; do
     [[ $name == gateway ]] || printf '%-20s %-7s %s\n' "$name" "$(port "$name")" "${purpose[$name]}"
   done
-  if [[ ${first_start:-} ]]; then
+  # On the first start that came this far.
+  if [[ ! -f $data/password-was-shown ]]; then
+    touch "$data/password-was-shown"
     printf '\nSuper-admin: %s  password: %s\n' "$EASYSMART_ADMIN_EMAIL" "$EASYSMART_ADMIN_PASSWORD"
     printf 'This password and every other secret are kept in %s\n' "$fleet_env"
   else

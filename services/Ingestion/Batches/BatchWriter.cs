@@ -114,6 +114,7 @@ internal sealed partial class BatchWriter(
 
         await rejected.WriteAsync(transaction, cancellation);
         await usage.PublishAsync(transaction, clock.GetUtcNow(), cancellation);
+        recent.Committing();
         await transaction.CommitAsync(cancellation);
 
         _careful = _careful && stored.Count < readings.Count;

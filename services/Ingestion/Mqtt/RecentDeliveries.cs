@@ -21,6 +21,7 @@ internal sealed partial class RecentDeliveries(
     private readonly ulong[] _content = new ulong[ushort.MaxValue + 1];
     private bool _loaded;
     private long _received;
+    private long _recorded;
     private long _commits;
 
     // What is older was acknowledged for certain, and its identifier may by now mean another message with the same content.
@@ -91,10 +92,21 @@ internal sealed partial class RecentDeliveries(
             transaction.Connection,
             transaction);
         command.Parameters.Add(new() { Value = options.Value.ClientId });
-        command.Parameters.Add(new() { Value = (short)(_commits++ % Rows) });
-        command.Parameters.Add(new() { Value = Interlocked.Read(ref _received) });
+        command.Parameters.Add(new() { Value = (short)(_commits % Rows) });
+        // Grows with each commit, also when none was received between two: it tells which row is the newest.
+        command.Parameters.Add(new() { Value = Math.Max(Interlocked.Read(ref _received), _recorded + 1) });
         command.Parameters.Add(new() { Value = new ReadOnlyMemory<byte>(entries, 0, length) });
         await command.ExecuteNonQueryAsync(cancellation);
+    }
+
+    /// <summary>
+    /// A commit is about to be tried: whatever comes of it, its row is not written again soon. Not earlier, or the attempts of a long
+    /// outage would go round the ring, and the next commit overwrite what is still needed.
+    /// </summary>
+    public void Committing()
+    {
+        _commits++;
+        _recorded = Math.Max(Interlocked.Read(ref _received), _recorded + 1);
     }
 
     private async Task LoadAsync(CancellationToken cancellation)
@@ -110,7 +122,7 @@ internal sealed partial class RecentDeliveries(
         var count = 0;
         while (await reader.ReadAsync(cancellation))
         {
-            (_received, _commits) = (reader.GetInt64(0), reader.GetInt16(1) + 1);
+            (_received, _recorded, _commits) = (reader.GetInt64(0), reader.GetInt64(0), reader.GetInt16(1) + 1);
             var entries = reader.GetFieldValue<byte[]>(2);
             for (var at = 0; at < entries.Length; at += EntryBytes, count++)
             {

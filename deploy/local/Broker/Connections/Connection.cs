@@ -20,7 +20,8 @@ internal sealed class Connection : IDisposable
     public Connection(
         MqttConnectPacket connect, PacketChannel channel, Login login, Desk desk, CancellationToken transportClosed)
     {
-        (_channel, _time, Access, Expires, ClientId) = (channel, desk.Time, login.Access!, login.Expires, connect.ClientId);
+        (_channel, _time, Access, Expires) = (channel, desk.Time, login.Access!, login.Expires);
+        (ClientId, UserName) = (connect.ClientId, connect.Username ?? "");
         _silence = connect.KeepAlivePeriod == 0 ? TimeSpan.MaxValue : connect.KeepAlivePeriod * TimeSpan.FromSeconds(1.5);
         _lastHeard = desk.Time.GetTimestamp();
         _closed = CancellationTokenSource.CreateLinkedTokenSource(transportClosed, _abort.Token);
@@ -36,6 +37,8 @@ internal sealed class Connection : IDisposable
     }
 
     public string ClientId { get; }
+
+    public string UserName { get; }
 
     public AccessList Access { get; }
 

@@ -7,7 +7,7 @@ namespace EasySmart.Broker;
 /// What the broker keeps for one client id: what waits, and what was sent and is not acknowledged. Messages keep
 /// their packet identifier when they are sent again with DUP, which is how ingestion tells a repeat from a new reading.
 /// </summary>
-internal sealed class Session(string clientId, int queueLength, TimeProvider time)
+internal sealed class Session(string clientId, string userName, int queueLength, TimeProvider time)
 {
     private readonly Lock _gate = new();
     private readonly Backlog _waiting = new(time);
@@ -19,7 +19,10 @@ internal sealed class Session(string clientId, int queueLength, TimeProvider tim
     public string ClientId { get; } = clientId;
 
     /// <summary>A service's queue is never dropped from: who publishes to it waits.</summary>
-    public bool IsService { get; } = clientId.StartsWith("service/", StringComparison.Ordinal);
+    public bool IsService { get; } = IsServiceId(clientId);
+
+    /// <summary>Whose it is: somebody else with the same client id must not inherit what waits in it.</summary>
+    public string UserName { get; } = userName;
 
     // These two are guarded by the router; subscriptions by filter.
     public Dictionary<string, Subscription> Subscriptions { get; } = [];
@@ -46,6 +49,8 @@ internal sealed class Session(string clientId, int queueLength, TimeProvider tim
 
     /// <summary>Not null while a service's queue is above its high-water mark; completes when it is below the low one.</summary>
     public Task? Room => _marks.Room;
+
+    public static bool IsServiceId(string clientId) => clientId.StartsWith("service/", StringComparison.Ordinal);
 
     public EnqueueResult Enqueue(in Delivery delivery)
     {

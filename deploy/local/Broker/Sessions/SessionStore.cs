@@ -14,7 +14,8 @@ internal sealed partial class SessionStore(
         lock (_gate)
         {
             Connection? before = null;
-            if (_sessions.TryGetValue(connection.ClientId, out var session) && (cleanStart || session.End?.At <= time.GetUtcNow()))
+            if (_sessions.TryGetValue(connection.ClientId, out var session)
+                && (cleanStart || session.UserName != connection.UserName || session.End?.At <= time.GetUtcNow()))
             {
                 before = session.Attach(connection);
                 Close(session);
@@ -24,8 +25,8 @@ internal sealed partial class SessionStore(
             var present = session is not null;
             if (session is null)
             {
-                var service = connection.ClientId.StartsWith("service/", StringComparison.Ordinal);
-                session = new Session(connection.ClientId, service ? options.ServiceQueueLength : options.DeviceQueueLength, time);
+                var length = Session.IsServiceId(connection.ClientId) ? options.ServiceQueueLength : options.DeviceQueueLength;
+                session = new Session(connection.ClientId, connection.UserName, length, time);
                 _sessions.Add(connection.ClientId, session);
             }
 
