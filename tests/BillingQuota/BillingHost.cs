@@ -1,3 +1,4 @@
+using EasySmart.Contracts.BillingQuota;
 using EasySmart.Hosting;
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
@@ -14,11 +15,14 @@ public sealed class BillingHost : ServiceHost<Program>
     /// <summary>Nobody listens there: a host beside the shared one must not take its events from the queue.</summary>
     private const string NoRabbitMq = "amqp://127.0.0.1:1";
 
+    private const string VirtualHost = "test-billing";
+
     private readonly TestDatabase? _lent;
     private readonly IReadOnlyDictionary<string, string?> _changes;
+    private EventProbe? _others;
 
     public BillingHost()
-        : this(null, new Dictionary<string, string?> { ["ConnectionStrings:RabbitMq"] = OtherServices.RabbitMq })
+        : this(null, new Dictionary<string, string?> { ["ConnectionStrings:RabbitMq"] = TestServers.RabbitMq(VirtualHost) })
     {
     }
 
@@ -30,7 +34,7 @@ public sealed class BillingHost : ServiceHost<Program>
     public TestDatabase Database { get; private set; } = null!;
 
     /// <summary>The services whose events this one takes, and who take its events.</summary>
-    public OtherServices Others { get; private set; } = null!;
+    public EventProbe Others => _others ??= new EventProbe(this, VirtualHost).On<TenantQuotaChanged>();
 
     /// <summary>A host beside the shared one.</summary>
     /// <param name="database">A database that the caller keeps.</param>
@@ -67,7 +71,7 @@ public sealed class BillingHost : ServiceHost<Program>
         if (_lent is null)
         {
             await Migrations.ApplyAsync(Database.For("billing_owner"), CancellationToken.None);
-            Others = await OtherServices.StartAsync(this);
+            await Others.StartAsync();
         }
 
         Settings["ConnectionStrings:Database"] = Database.For("billing_app");

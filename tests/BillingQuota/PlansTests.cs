@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using EasySmart.Contracts.BillingQuota;
 using EasySmart.Contracts.Identity;
 using EasySmart.Hosting;
 
@@ -32,7 +33,7 @@ public sealed class PlansTests(BillingHost host)
         await host.Others.PublishAsync(Created() with { TenantId = created.TenantId });
         await NewTenantAsync();
 
-        var published = Assert.Single(host.Others.QuotasOf(created.TenantId));
+        var published = Assert.Single(host.Others.All<TenantQuotaChanged>(e => e.TenantId == created.TenantId));
         Assert.Equal(("starter", "monthly", 0), (published.PlanType, published.BillingCycle, published.QuotaDevices));
         Assert.Equal((360, 1000, false), (published.QuotaMsgsPerMin, published.QuotaStorageMb, published.AllowOverage));
         Assert.Equal(created.RequestId, published.RequestId);
@@ -49,7 +50,7 @@ public sealed class PlansTests(BillingHost host)
             tenants.Add(await NewTenantAsync());
         }
 
-        var versions = tenants.Select(tenant => host.Others.QuotasOf(tenant).Single().Version).ToArray();
+        var versions = tenants.Select(tenant => host.Others.All<TenantQuotaChanged>(e => e.TenantId == tenant).Single().Version).ToArray();
         Assert.Equal(versions.Distinct().Order(), versions);
 
         var seen = new List<JsonElement>();
@@ -138,5 +139,5 @@ public sealed class PlansTests(BillingHost host)
         return created.TenantId;
     }
 
-    private Task PublishedAsync(Guid tenant) => Eventually.TrueAsync(() => Task.FromResult(host.Others.QuotasOf(tenant).Count > 0));
+    private Task PublishedAsync(Guid tenant) => Eventually.TrueAsync(() => Task.FromResult(host.Others.All<TenantQuotaChanged>(e => e.TenantId == tenant).Count > 0));
 }

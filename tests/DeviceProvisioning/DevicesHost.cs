@@ -1,3 +1,5 @@
+using EasySmart.Contracts.Auditing;
+using EasySmart.Contracts.DeviceProvisioning;
 using EasySmart.DeviceProvisioning.Tests;
 using EasySmart.Hosting;
 using EasySmart.ServiceDefaults.Postgres;
@@ -15,11 +17,12 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     public const string ServicePassword = "ingestion's password for tests";
 
     private NpgsqlDataSource? _superuser;
+    private EventProbe? _events;
 
     public TestDatabase Database { get; private set; } = null!;
 
     /// <summary>What the service published.</summary>
-    public EventProbe Events { get; } = new(TestServers.RabbitMq("test-devices"));
+    public EventProbe Events => _events ??= new EventProbe(this, "test-devices").On<DeviceChanged>().On<DeviceRegistered>().On<AuditRecorded>();
 
     /// <summary>The database past row-level security, for arranging and looking.</summary>
     public NpgsqlDataSource Superuser => _superuser ??= NpgsqlDataSource.Create(Database.ForSuperuser());

@@ -3,7 +3,6 @@ using EasySmart.Contracts.Auditing;
 using EasySmart.Contracts.Identity;
 using EasySmart.Hosting;
 using EasySmart.ServiceDefaults.Messaging;
-using MassTransit;
 using Npgsql;
 
 namespace EasySmart.Identity.Tests;
@@ -16,39 +15,15 @@ public sealed class AuditTests(IdentityHost host)
     [Fact]
     public async Task Registering_tells_the_others()
     {
-        var tenants = new System.Collections.Concurrent.ConcurrentBag<TenantCreated>();
-        var users = new System.Collections.Concurrent.ConcurrentBag<UserRegistered>();
-        var bus = Bus.Factory.CreateUsingRabbitMq(rabbit =>
-        {
-            rabbit.Host(new Uri(TestServers.RabbitMq("test-identity")));
-            rabbit.ReceiveEndpoint($"probe-{Guid.CreateVersion7():N}", queue =>
-            {
-                queue.AutoDelete = true;
-                queue.Handler<TenantCreated>(context => Keep(tenants, context.Message));
-                queue.Handler<UserRegistered>(context => Keep(users, context.Message));
-            });
-        });
-        await bus.StartAsync(Cancellation);
-        try
-        {
-            var (person, session) = await Person.RegisteredAsync(host);
-            var tenant = session.GetProperty("user").GetProperty("tenant_id").GetGuid();
-            await Eventually.TrueAsync(() => Task.FromResult(users.Any(u => u.Email == person.Email) && tenants.Any(t => t.TenantId == tenant)));
-            var registered = users.Single(u => u.Email == person.Email);
-            Assert.Equal((tenant, "tenant_admin"), (registered.TenantId, registered.Role));
-            Assert.Equal(session.GetProperty("user").GetProperty("user_id").GetGuid(), registered.UserId);
-            Assert.NotNull(registered.RequestId);
-        }
-        finally
-        {
-            await bus.StopAsync(Cancellation);
-        }
-
-        static Task Keep<T>(System.Collections.Concurrent.ConcurrentBag<T> bag, T message)
-        {
-            bag.Add(message);
-            return Task.CompletedTask;
-        }
+        await using var others = new EventProbe(host, "test-identity").On<TenantCreated>().On<UserRegistered>();
+        await others.StartAsync();
+        var (person, session) = await Person.RegisteredAsync(host);
+        var tenant = session.GetProperty("user").GetProperty("tenant_id").GetGuid();
+        await others.ExpectAsync<TenantCreated>(e => e.TenantId == tenant);
+        var registered = await others.ExpectAsync<UserRegistered>(e => e.Email == person.Email);
+        Assert.Equal((tenant, "tenant_admin"), (registered.TenantId, registered.Role));
+        Assert.Equal(session.GetProperty("user").GetProperty("user_id").GetGuid(), registered.UserId);
+        Assert.NotNull(registered.RequestId);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using EasySmart.Contracts.Auditing;
 using EasySmart.Hosting;
 using EasySmart.ServiceDefaults.Postgres;
 
@@ -11,11 +12,14 @@ public sealed class NotifierHost : ServiceHost<Program>
     /// <summary>Nobody listens there: a host beside the shared one must not take its events from the queue.</summary>
     private const string NoRabbitMq = "amqp://127.0.0.1:1";
 
+    private const string VirtualHost = "test-notifier";
+
     private readonly TestDatabase? _lent;
     private readonly IReadOnlyDictionary<string, string?> _changes;
+    private EventProbe? _others;
 
     public NotifierHost()
-        : this(null, new Dictionary<string, string?> { ["ConnectionStrings:RabbitMq"] = OtherServices.RabbitMq })
+        : this(null, new Dictionary<string, string?> { ["ConnectionStrings:RabbitMq"] = TestServers.RabbitMq(VirtualHost) })
     {
     }
 
@@ -27,7 +31,7 @@ public sealed class NotifierHost : ServiceHost<Program>
     public TestDatabase Database { get; private set; } = null!;
 
     /// <summary>The services whose events this one takes, and who take its events.</summary>
-    public OtherServices Others { get; private set; } = null!;
+    public EventProbe Others => _others ??= new EventProbe(this, VirtualHost).On<AuditRecorded>();
 
     /// <summary>A host beside the shared one.</summary>
     /// <param name="database">A database that the caller keeps.</param>
@@ -41,7 +45,7 @@ public sealed class NotifierHost : ServiceHost<Program>
         if (_lent is null)
         {
             await Migrations.ApplyAsync(Database.For("notifier_owner"), CancellationToken.None);
-            Others = await OtherServices.StartAsync(this);
+            await Others.StartAsync();
         }
 
         Settings["ConnectionStrings:Database"] = Database.For("notifier_app");

@@ -128,49 +128,19 @@ public sealed class MessagingTests(SampleService sample)
     [Fact]
     public async Task Events_of_one_key_arrive_in_the_order_of_their_commits()
     {
-        var arrived = new List<TenantCreated>();
         var tenants = Enumerable.Range(0, 5).Select(_ => Guid.NewGuid()).ToArray();
-        var bus = Bus.Factory.CreateUsingRabbitMq(rabbit =>
+        await using var probe = new EventProbe(sample, "test-defaults").On<TenantCreated>();
+        await probe.StartAsync();
+        for (var i = 0; i < 200; i++)
         {
-            rabbit.Host(new Uri(TestServers.RabbitMq("test-defaults")));
-            rabbit.ReceiveEndpoint("order-test", queue =>
-            {
-                queue.ConcurrentMessageLimit = 1;
-                queue.Handler<TenantCreated>(context =>
-                {
-                    lock (arrived)
-                    {
-                        arrived.Add(context.Message);
-                    }
-
-                    return Task.CompletedTask;
-                });
-            });
-        });
-        await bus.StartAsync(Cancellation);
-        try
-        {
-            for (var i = 0; i < 200; i++)
-            {
-                await CommitAsync(New() with { TenantId = tenants[i % 5], RequestId = i.ToString(CultureInfo.InvariantCulture) });
-            }
-
-            await Eventually.TrueAsync(() =>
-            {
-                lock (arrived)
-                {
-                    return Task.FromResult(arrived.Where(e => tenants.Contains(e.TenantId)).DistinctBy(e => e.EventId).Count() == 200);
-                }
-            });
-        }
-        finally
-        {
-            await bus.StopAsync(CancellationToken.None);
+            await CommitAsync(New() with { TenantId = tenants[i % 5], RequestId = i.ToString(CultureInfo.InvariantCulture) });
         }
 
+        await Eventually.TrueAsync(() =>
+            Task.FromResult(probe.All<TenantCreated>(e => tenants.Contains(e.TenantId)).DistinctBy(e => e.EventId).Count() == 200));
         foreach (var tenant in tenants)
         {
-            var order = arrived.Where(e => e.TenantId == tenant).DistinctBy(e => e.EventId)
+            var order = probe.All<TenantCreated>(e => e.TenantId == tenant).DistinctBy(e => e.EventId)
                 .Select(e => int.Parse(e.RequestId!, CultureInfo.InvariantCulture)).ToArray();
             Assert.Equal(order.Order(), order);
         }

@@ -40,7 +40,8 @@ public sealed class SampleService : IServiceHost, IAsyncLifetime
         await App.StartAsync();
     }
 
-    /// <summary>Another instance over the same database.</summary>
+    /// <summary>The shared instance, or with a <paramref name="change"/> of settings another, whose RabbitMQ is nowhere: it must not take the
+    /// shared one's events from the queue.</summary>
     public WebApplication Build(Action<Dictionary<string, string?>>? change = null)
     {
         var settings = new Dictionary<string, string?>
@@ -48,7 +49,7 @@ public sealed class SampleService : IServiceHost, IAsyncLifetime
             ["InternalIdentity:Key"] = Key,
             ["ConnectionStrings:Database"] = Database.For("notifier_app"),
             ["ConnectionStrings:DatabaseSystem"] = Database.For("notifier_system"),
-            ["ConnectionStrings:RabbitMq"] = new UriBuilder(_rabbit) { Port = Rabbit.Port }.Uri.AbsoluteUri,
+            ["ConnectionStrings:RabbitMq"] = change is null ? new UriBuilder(_rabbit) { Port = Rabbit.Port }.Uri.AbsoluteUri : "amqp://127.0.0.1:1",
         };
         change?.Invoke(settings);
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
