@@ -68,7 +68,7 @@ internal sealed class TestClient : IDisposable
     public Task<MqttClientPublishResult> PublishAsync(MqttApplicationMessage message) =>
         _client.PublishAsync(message, TestContext.Current.CancellationToken);
 
-    /// <summary>A round trip: whatever the broker sent before has arrived.</summary>
+    /// <summary>A round trip. What was sent before PINGRESP has arrived, but may still be in the client's own queue.</summary>
     public Task PingAsync() => _client.PingAsync(TestContext.Current.CancellationToken);
 
     public Task DisconnectAsync() => _client.DisconnectAsync(cancellationToken: TestContext.Current.CancellationToken);

@@ -11,7 +11,6 @@ internal sealed class Subscriber(Connection connection, Router router, RetainedM
     public void Subscribe(MqttSubscribePacket packet)
     {
         var reasons = new List<MqttSubscribeReasonCode>(packet.TopicFilters.Count);
-        var retainedFor = new List<(Subscription, string)>();
         foreach (var filter in packet.TopicFilters)
         {
             var reason = Check(filter);
@@ -23,11 +22,14 @@ internal sealed class Subscriber(Connection connection, Router router, RetainedM
 
             var subscription = new Subscription(
                 connection.Session, filter.QualityOfServiceLevel, filter.NoLocal, filter.RetainAsPublished, packet.SubscriptionIdentifier);
-            var isNew = router.Subscribe(filter.Topic, subscription);
-            if (filter.RetainHandling == MqttRetainHandling.SendAtSubscribe
-                || (isNew && filter.RetainHandling == MqttRetainHandling.SendAtSubscribeIfNewSubscriptionOnly))
+            lock (retained.Gate)
             {
-                retainedFor.Add((subscription, filter.Topic));
+                var isNew = router.Subscribe(filter.Topic, subscription);
+                if (filter.RetainHandling == MqttRetainHandling.SendAtSubscribe
+                    || (isNew && filter.RetainHandling == MqttRetainHandling.SendAtSubscribeIfNewSubscriptionOnly))
+                {
+                    retained.SendTo(subscription, filter.Topic);
+                }
             }
         }
 
@@ -39,10 +41,6 @@ internal sealed class Subscriber(Connection connection, Router router, RetainedM
                 ? "The local broker has no shared subscriptions: subscribe to the filter itself."
                 : null,
         });
-        foreach (var (subscription, filter) in retainedFor)
-        {
-            retained.SendTo(subscription, filter);
-        }
     }
 
     public void Unsubscribe(MqttUnsubscribePacket packet)

@@ -28,6 +28,27 @@ internal sealed partial class Exchange(
     /// <returns>Null when done, else what to wait for before asking again.</returns>
     public Task? TryPublish(MqttPublishPacket message, string publisher, bool mustBeHeld, out int subscribers)
     {
+        if (!message.Retain)
+        {
+            return TryRoute(message, publisher, mustBeHeld, out subscribers);
+        }
+
+        lock (retained.Gate)
+        {
+            return TryRoute(message, publisher, mustBeHeld, out subscribers);
+        }
+    }
+
+    public async Task PublishAsync(MqttPublishPacket message, string publisher, bool mustBeHeld, CancellationToken cancellation)
+    {
+        while (TryPublish(message, publisher, mustBeHeld, out _) is { } wait)
+        {
+            await wait.WaitAsync(cancellation);
+        }
+    }
+
+    private Task? TryRoute(MqttPublishPacket message, string publisher, bool mustBeHeld, out int subscribers)
+    {
         var changed = router.Changed;
         var matches = t_matches ??= [];
         matches.Clear();
@@ -70,14 +91,6 @@ internal sealed partial class Exchange(
         }
 
         return null;
-    }
-
-    public async Task PublishAsync(MqttPublishPacket message, string publisher, bool mustBeHeld, CancellationToken cancellation)
-    {
-        while (TryPublish(message, publisher, mustBeHeld, out _) is { } wait)
-        {
-            await wait.WaitAsync(cancellation);
-        }
     }
 
     private bool Enqueue(MqttPublishPacket message, Subscription to, string publisher, long expiresAt)

@@ -10,6 +10,12 @@ internal sealed class RetainedMessages(TimeProvider time)
 
     private readonly ConcurrentDictionary<string, (MqttPublishPacket Message, long ExpiresAt)> _messages = new(StringComparer.Ordinal);
 
+    /// <summary>
+    /// Held while a retained message is kept and given out, and while a subscriber comes and gets what is kept: else one
+    /// who comes in between could get the older of two messages last, and take it for the state of things.
+    /// </summary>
+    public Lock Gate { get; } = new();
+
     public void Keep(MqttPublishPacket message, long expiresAt)
     {
         if (message.Payload.IsEmpty)
