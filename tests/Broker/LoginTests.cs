@@ -7,11 +7,11 @@ namespace EasySmart.Broker.Tests;
 public class LoginTests
 {
     [Theory]
-    [InlineData(MqttProtocolVersion.V311, false, "4")]
-    [InlineData(MqttProtocolVersion.V500, false, "5")]
-    [InlineData(MqttProtocolVersion.V311, true, "4")]
-    [InlineData(MqttProtocolVersion.V500, true, "5")]
-    public async Task Both_protocols_over_both_transports_ask_as_EMQX_asks(MqttProtocolVersion version, bool webSocket, string protocol)
+    [InlineData(MqttProtocolVersion.V311, false)]
+    [InlineData(MqttProtocolVersion.V500, false)]
+    [InlineData(MqttProtocolVersion.V311, true)]
+    [InlineData(MqttProtocolVersion.V500, true)]
+    public async Task Both_protocols_over_both_transports_ask_as_EMQX_asks(MqttProtocolVersion version, bool webSocket)
     {
         await using var broker = await TestBroker.StartAsync();
         using var client = await broker.ConnectAsync("d1", "id-1", version, webSocket: webSocket);
@@ -23,7 +23,7 @@ public class LoginTests
         Assert.Equal("a hook key for tests", key);
         Assert.Equal("application/json", type);
         Assert.Equal(
-            ["clientid:id-1", "password:a secret", "peerhost:127.0.0.1", "proto_ver:" + protocol, "username:d1"],
+            ["clientid:id-1", "password:a secret", "peerhost:127.0.0.1", "username:d1"],
             question.EnumerateObject().Select(p => $"{p.Name}:{p.Value.GetString()}").Order());
     }
 

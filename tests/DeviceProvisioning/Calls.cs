@@ -41,7 +41,7 @@ public static class Calls
 
     public static async Task<JsonElement> LogInAsync(this HttpClient broker, string? username, string? password, string clientid = "any")
     {
-        var body = JsonSerializer.Serialize(new { clientid, username, password, peerhost = "192.0.2.1", proto_ver = 4 });
+        var body = JsonSerializer.Serialize(new { clientid, username, password, peerhost = "192.0.2.1" });
         using var answer = await broker.PostLoginAsync(body);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal("application/json", answer.Content.Headers.ContentType!.ToString());

@@ -157,13 +157,10 @@ public sealed class LoginTests(DevicesHost host)
     public async Task A_malformed_body_is_400(string body) =>
         await Envelope.AssertAsync(await _broker.PostLoginAsync(body), 400, "bad_request");
 
-    [Theory]
-    [InlineData("4")]
-    [InlineData("\"5\"")]
-    [InlineData("null")]
-    public async Task The_protocol_version_may_be_number_or_text(string version)
+    [Fact]
+    public async Task A_field_that_we_did_not_ask_for_changes_nothing()
     {
-        using var answer = await _broker.PostLoginAsync($"{{\"clientid\": \"c\", \"username\": \"u\", \"password\": \"p\", \"proto_ver\": {version}}}");
+        using var answer = await _broker.PostLoginAsync("""{"clientid": "c", "username": "u", "password": "p", "proto_ver": 5}""");
         Assert.Contains("\"deny\"", await answer.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
     }
 }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using EasySmart.Contracts.DeviceProvisioning;
 using EasySmart.DeviceProvisioning.Devices;
 using EasySmart.ServiceDefaults.Errors;
@@ -80,8 +79,7 @@ public static class Authenticate
 /// <param name="Username">A device's id or label, or a service account.</param>
 /// <param name="Password">The device's secret.</param>
 /// <param name="Peerhost">The client's address.</param>
-/// <param name="ProtoVer">3, 4 or 5, as number or text: EMQX's template decides.</param>
-public sealed record AuthenticateRequest(string? Clientid, string? Username, string? Password, string? Peerhost, JsonElement? ProtoVer);
+public sealed record AuthenticateRequest(string? Clientid, string? Username, string? Password, string? Peerhost);
 
 /// <summary>EMQX 5.8's answer of an HTTP authenticator.</summary>
 public sealed record AuthenticateAnswer(

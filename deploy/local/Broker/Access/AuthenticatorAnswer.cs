@@ -7,8 +7,7 @@ internal sealed record AuthenticatorQuestion(
     [property: JsonPropertyName("clientid")] string ClientId,
     [property: JsonPropertyName("username")] string UserName,
     [property: JsonPropertyName("password")] string Password,
-    [property: JsonPropertyName("peerhost")] string PeerHost,
-    [property: JsonPropertyName("proto_ver")] string ProtocolVersion);
+    [property: JsonPropertyName("peerhost")] string PeerHost);
 
 /// <summary>What it reads back from a 200. Fields that decide nothing here (client_attrs) are left unread.</summary>
 internal sealed record AuthenticatorAnswer(

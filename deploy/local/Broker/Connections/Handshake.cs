@@ -31,7 +31,7 @@ internal sealed class Handshake(Authenticator authenticator, TimeProvider time)
         }
 
         var login = connect.AuthenticationMethod is null
-            ? await AskAsync(transport, channel, connect)
+            ? await AskAsync(transport, connect)
             : new(LoginResult.Refused, "enhanced authentication is not offered");
         if (login.Result == LoginResult.Allowed)
         {
@@ -59,7 +59,7 @@ internal sealed class Handshake(Authenticator authenticator, TimeProvider time)
         SharedSubscriptionAvailable = false,
     };
 
-    private async Task<Login> AskAsync(ConnectionContext transport, PacketChannel channel, MqttConnectPacket connect)
+    private async Task<Login> AskAsync(ConnectionContext transport, MqttConnectPacket connect)
     {
         string password;
         try
@@ -71,12 +71,11 @@ internal sealed class Handshake(Authenticator authenticator, TimeProvider time)
             return new(LoginResult.Denied, "password is not UTF-8, which JSON cannot carry");
         }
 
-        var protocol = channel.Version switch { MqttProtocolVersion.V500 => "5", MqttProtocolVersion.V311 => "4", _ => "3" };
         // A WebSocket's peer is known to the HTTP request that it came by.
         var peer = (transport.RemoteEndPoint as IPEndPoint)?.Address
             ?? transport.Features.Get<IHttpConnectionFeature>()?.RemoteIpAddress;
         // Also for a client that has closed already: it may have said all it had to say without waiting for CONNACK.
-        return await authenticator.AskAsync(new(connect.ClientId, connect.Username ?? "", password, peer?.ToString() ?? "", protocol));
+        return await authenticator.AskAsync(new(connect.ClientId, connect.Username ?? "", password, peer?.ToString() ?? ""));
     }
 
     private async Task<MqttConnectPacket?> ReadConnectAsync(PacketChannel channel)
