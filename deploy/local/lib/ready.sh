@@ -34,9 +34,12 @@ ready_or_hopeless() {
   "$@" || (($(grep -c "exited: $name (" "$logs/supervisord.log") >= 4))
 }
 
-# explain_failure SENTENCE LOG: a full disk is the one cause worth naming; the tool's own words are in the log.
+# explain_failure SENTENCE LOG: a full disk is the one cause worth naming; the tool's own words are in the log, if it
+# could still be written.
 explain_failure() {
-  if tail -n 200 "$2" 2>/dev/null | grep -qiE 'no space left on device|disk quota exceeded'; then
+  local free
+  free=$(df --output=avail -BM "$state" | tail -n 1)
+  if ((${free//[!0-9]/} < 20)) || tail -n 200 "$2" 2>/dev/null | grep -qiE 'no space left on device|disk quota exceeded'; then
     die "The disk that holds $state is full: make room there, then run this again (details: $2)."
   fi
   die "$1: the reason is in $2; when it is mended, run this again."
