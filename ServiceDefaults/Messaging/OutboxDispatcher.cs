@@ -21,13 +21,13 @@ public sealed partial class OutboxDispatcher : BackgroundService
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(5);
 
     private readonly NpgsqlDataSource _database;
-    private readonly IBus _bus;
+    private readonly IBusControl _bus;
     private readonly ILogger<OutboxDispatcher> _logger;
     private long _waiting;
 
     /// <summary>Made by <c>AddMessaging</c>.</summary>
     public OutboxDispatcher(
-        [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, IBus bus, IMeterFactory meters, ILogger<OutboxDispatcher> logger)
+        [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, IBusControl bus, IMeterFactory meters, ILogger<OutboxDispatcher> logger)
     {
         (_database, _bus, _logger) = (database, bus, logger);
         meters.Create("EasySmart.Messaging").CreateObservableGauge(
@@ -37,6 +37,8 @@ public sealed partial class OutboxDispatcher : BackgroundService
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // RabbitMQ drops what no queue is bound for. Once this service's own queues have been declared, they stay.
+        await _bus.WaitForHealthStatus(BusHealthStatus.Healthy, stoppingToken);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
