@@ -130,6 +130,9 @@ var billing = builder.AddService<Projects.EasySmart_BillingQuota>("billing-quota
     .WithMessages(rabbitmq)
     .WithEnvironment("Internal__ServiceKey", serviceKey);
 
+// It fills its replica of the quotas from there.
+devices.WithReference(billing);
+
 var notifierMigrations = builder.AddMigrations<Projects.EasySmart_Notifier>("notifier-migrations", notifierDatabase);
 var notifier = builder.AddService<Projects.EasySmart_Notifier>("notifier", internalIdentityKey)
     .WithDatabase(notifierDatabase, notifierMigrations)

@@ -57,6 +57,10 @@ public sealed class WiringTests(Fleet fleet) : IClassFixture<Fleet>
     }
 
     [Fact]
+    public async Task DeviceProvisioning_finds_the_quotas() => Assert.Equal(
+        "{billing-quota.bindings.http.url}", (await fleet.EnvironmentOf("device-provisioning"))["services__billing-quota__http__0"]);
+
+    [Fact]
     public async Task The_broker_asks_DeviceProvisioning_and_opens_after_it()
     {
         Assert.Equal(
