@@ -13,7 +13,7 @@ public static class AuthExtensions
 {
     /// <summary>Needs a known caller who holds <paramref name="permission"/> (401, 403).</summary>
     public static TBuilder RequirePermission<TBuilder>(this TBuilder builder, string permission) where TBuilder : IEndpointConventionBuilder =>
-        builder.RequireAuthorization(policy => policy
+        builder.WithMetadata(new PermissionNeeded(permission)).RequireAuthorization(policy => policy
             .RequireAuthenticatedUser()
             .RequireAssertion(context => context.User.HasClaim(InternalIdentity.PermissionsClaim, permission)
                 || context.User.HasClaim(InternalIdentity.PermissionsClaim, Permissions.SystemAdmin)));
@@ -46,3 +46,6 @@ public static class AuthExtensions
         builder.Services.AddSingleton<IAuthorizationHandler, KeyRequirementHandler>();
     }
 }
+
+/// <summary>Tells the API document what <see cref="AuthExtensions.RequirePermission"/> asks for.</summary>
+internal sealed record PermissionNeeded(string Permission);

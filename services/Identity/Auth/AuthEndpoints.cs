@@ -1,5 +1,5 @@
 using EasySmart.ServiceDefaults.Auth;
-using EasySmart.ServiceDefaults.Errors;
+using EasySmart.ServiceDefaults.OpenApi;
 
 namespace EasySmart.Identity.Auth;
 
@@ -12,13 +12,5 @@ internal static class AuthEndpoints
         auth.MapPost("/register", Register.HandleAsync).WithName("Register").Fails(403, 409, 429);
         auth.MapPost("/login", Login.HandleAsync).WithName("Login").Fails(401, 403, 429);
         auth.MapPost("/refresh", Refresh.HandleAsync).WithName("Refresh").Fails(401, 403);
-    }
-
-    private static void Fails(this RouteHandlerBuilder route, params int[] statuses)
-    {
-        foreach (var status in statuses)
-        {
-            route.Produces<ErrorEnvelope>(status);
-        }
     }
 }

@@ -56,10 +56,12 @@ public sealed record LatestValue
     public Guid? DeviceId { get; init; }
 
     /// <summary>The slot.</summary>
+    /// <example>0</example>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public short? Slot { get; init; }
 
     /// <summary>The payload as it was sent: any JSON, <c>null</c> too.</summary>
+    /// <example>{"value": 23.5}</example>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public SentJson? Value { get; init; }
 
