@@ -19,4 +19,5 @@ app.UseGatewayDefaults(beforeRouting =>
     beforeRouting.UseLegacyPrefix();
 });
 app.MapRoutes();
+app.MapApiDocument();
 await app.RunAsync();

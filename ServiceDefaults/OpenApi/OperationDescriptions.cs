@@ -22,10 +22,11 @@ internal sealed partial class OperationDescriptions : IOpenApiOperationTransform
         {
             operation.OperationId ??= handler.Name is "HandleAsync" or "Handle" ? slice.Name : handler.Name.Replace("Async", "", StringComparison.Ordinal);
             operation.Description ??= XmlComments.Of(handler).Text ?? XmlComments.Of(slice).Text;
-            if (handler.GetParameters().Any(p => p.ParameterType == typeof(TenantScope)))
-            {
-                (operation.Parameters ??= []).Add(TenantParameter());
-            }
+        }
+
+        if (metadata.OfType<TenantNamed>().Any())
+        {
+            (operation.Parameters ??= []).Add(TenantParameter());
         }
 
         operation.Summary ??= operation.OperationId is { } id ? InWords(id) : null;

@@ -62,23 +62,20 @@ internal sealed class SchemaDescriptions : IOpenApiSchemaTransformer
     private static void Describe(OpenApiSchema schema, JsonPropertyInfo property)
     {
         var comment = property.AttributeProvider is PropertyInfo info ? XmlComments.Of(info) : default;
-        if (comment.Text is null)
-        {
-            return;
-        }
-
+        var example = comment.ExampleFor(schema.Type);
         // A schema that the document keeps once, and refers to, gets the field's words beside the reference.
         if (schema.Metadata?.TryGetValue("x-schema-id", out var id) is true && id is string { Length: > 0 })
         {
-            schema.Metadata["x-ref-description"] = comment.Text;
+            if (comment.Text is not null)
+            {
+                schema.Metadata["x-ref-description"] = comment.Text;
+            }
+
             return;
         }
 
-        schema.Description = comment.Text;
-        if (comment.ExampleFor(schema.Type) is { } example)
-        {
-            schema.Examples = [example];
-        }
+        schema.Description = comment.Text ?? schema.Description;
+        schema.Examples = example is null ? schema.Examples : [example];
     }
 
     private static bool IsLeftOutWhenNull(JsonPropertyInfo property) => property.AttributeProvider?

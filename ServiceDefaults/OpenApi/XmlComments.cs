@@ -22,14 +22,25 @@ internal static partial class XmlComments
     /// <summary>The comment of a method's parameter.</summary>
     internal static XmlComment Of(MethodInfo method, string parameter) => Comment(Parameter(Find(method), parameter), null);
 
-    /// <summary>The comment of a property; of a positional record's, the type's comment on its parameter.</summary>
+    /// <summary>
+    /// The comment of a property; of a positional record's, the type's comment on its parameter. A name means the same in all of a
+    /// service, so its example is given once.
+    /// </summary>
     internal static XmlComment Of(PropertyInfo property)
     {
         var type = property.DeclaringType!;
-        return Find(type.Assembly, $"P:{NameOf(type)}.{property.Name}") is { } own
+        var comment = Find(type.Assembly, $"P:{NameOf(type)}.{property.Name}") is { } own
             ? Comment(own.Element("summary"), own.Element("example"))
             : Comment(Parameter(Find(type.Assembly, $"T:{NameOf(type)}"), property.Name), null);
+        return comment with { Example = comment.Example ?? ExampleOfAnother(type.Assembly, property.Name) };
     }
+
+    private static string? ExampleOfAnother(Assembly assembly, string name) => Members(assembly)
+        .Where(m => m.Key.EndsWith("." + name, StringComparison.Ordinal) && m.Key.StartsWith("P:", StringComparison.Ordinal))
+        .Concat(Members(assembly).Where(m => m.Key.StartsWith("T:", StringComparison.Ordinal)))
+        .OrderBy(m => m.Key, StringComparer.Ordinal)
+        .Select(m => m.Key.StartsWith("P:", StringComparison.Ordinal) ? m.Value.Element("example") : Parameter(m.Value, name)?.Element("example"))
+        .FirstOrDefault(example => example is not null)?.Value.Trim();
 
     private static XElement? Parameter(XElement? member, string name) =>
         member?.Elements("param").FirstOrDefault(p => (string?)p.Attribute("name") == name);

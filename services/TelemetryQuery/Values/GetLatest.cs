@@ -18,6 +18,7 @@ internal static class GetLatest
         WHERE {DeviceSelector.Where}
         """;
 
+    /// <param name="slot">The slot, from 0 to 32767. <example>0</example></param>
     public static async Task<Results<Ok<LatestValue>, ProblemResult>> HandleAsync(
         TenantScope tenant, [AsParameters] DeviceSelector device, [Range(0, short.MaxValue)] short slot, NpgsqlDataSource database,
         CancellationToken cancellation)
