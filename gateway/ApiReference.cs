@@ -49,7 +49,9 @@ internal static class ApiReference
             .WithTheme(ScalarTheme.Default)
             .WithDefaultHttpClient(ScalarTarget.Shell, ScalarClient.Curl)
             .AddPreferredSecuritySchemes("bearer")
-            .PreserveSchemaPropertyOrder();
+            .PreserveSchemaPropertyOrder()
+            // A table's words stay whole, and the page is as wide as its examples need.
+            .WithCustomCss(".markdown table :is(td, th, code) { word-break: normal; overflow-wrap: normal; } .markdown table td:first-child { white-space: nowrap; }");
     }
 
     private static string Policy(string nonce) => string.Join(

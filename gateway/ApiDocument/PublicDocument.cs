@@ -104,6 +104,9 @@ public static class PublicDocument
     private static void Order(OpenApiDocument merged)
     {
         List<string> methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+        var used = merged.Paths.Values.Select(TagOf).ToHashSet();
+        // The frame also describes what no service has yet.
+        merged.Tags = merged.Tags?.Where(tag => used.Contains(tag.Name)).ToHashSet();
         var tags = merged.Tags?.Select(t => t.Name).ToList() ?? [];
         var sorted = merged.Paths
             .OrderBy(p => tags.IndexOf(TagOf(p.Value) ?? "") is var i and >= 0 ? i : int.MaxValue)
