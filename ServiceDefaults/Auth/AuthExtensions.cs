@@ -1,3 +1,4 @@
+using EasySmart.ServiceDefaults.OpenApi;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
@@ -17,6 +18,10 @@ public static class AuthExtensions
             .RequireAuthenticatedUser()
             .RequireAssertion(context => context.User.HasClaim(InternalIdentity.PermissionsClaim, permission)
                 || context.User.HasClaim(InternalIdentity.PermissionsClaim, Permissions.SystemAdmin)));
+
+    /// <summary>Needs a person with an access token (401; 403 for an API key, behind which nobody stands).</summary>
+    public static TBuilder RequireUser<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
+        builder.Fails(403, "Only for people: an API key is refused").RequireAuthorization(policy => policy.RequireClaim(InternalIdentity.KindClaim, "user"));
 
     /// <summary>Open to callers whom the gateway does not know; still only through the gateway (401).</summary>
     public static TBuilder AllowAnonymousCaller<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>

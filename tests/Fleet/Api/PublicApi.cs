@@ -81,9 +81,10 @@ internal static class Example
             return examples[0]?.DeepClone();
         }
 
+        // Not the first and not the last: a request may often not name where a life ends (deleted), or whom everybody obeys (super_admin).
         if (schema["enum"] is JsonArray { Count: > 0 } values)
         {
-            return values[^1]?.DeepClone();
+            return values[values.Count / 2]?.DeepClone();
         }
 
         return schema["properties"] is JsonObject properties
