@@ -51,7 +51,7 @@ internal static class ApiReference
             .AddPreferredSecuritySchemes("bearer")
             .PreserveSchemaPropertyOrder()
             // A table's words stay whole, and the page is as wide as its examples need.
-            .WithCustomCss(".markdown table :is(td, th, code) { word-break: normal; overflow-wrap: normal; } .markdown table td:first-child { white-space: nowrap; }");
+            .WithCustomCss(".markdown table :is(td, th, code) { word-break: normal; overflow-wrap: normal; } .markdown table :is(td, th):first-child { white-space: nowrap; }");
     }
 
     private static string Policy(string nonce) => string.Join(

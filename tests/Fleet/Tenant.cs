@@ -9,6 +9,7 @@ namespace EasySmart.Fleet.Tests;
 internal sealed class Tenant
 {
     private static readonly HttpClient Http = new() { BaseAddress = Fleet.Gateway };
+    private static readonly Lazy<Task<string>> SuperAdmin = new(LogSuperAdminInAsync);
 
     private Tenant(Guid id, Guid userId, string token) => (Id, UserId, Token) = (id, userId, token);
 
@@ -31,8 +32,10 @@ internal sealed class Tenant
         return new Tenant(user.GetProperty("tenant_id").GetGuid(), user.GetProperty("user_id").GetGuid(), body.GetProperty("access_token").GetString()!);
     }
 
-    /// <summary>An access token of the super-admin of the fleet's configuration.</summary>
-    public static async Task<string> SuperAdminTokenAsync()
+    /// <summary>An access token of the super-admin of the fleet's configuration: one for all tests, since logins of one account are limited.</summary>
+    public static Task<string> SuperAdminTokenAsync() => SuperAdmin.Value;
+
+    private static async Task<string> LogSuperAdminInAsync()
     {
         using var answer = await Http.PostAsJsonAsync(
             "/api/v1/auth/login",

@@ -81,24 +81,30 @@ internal static class Example
             return examples[0]?.DeepClone();
         }
 
-        // Not the first and not the last: a request may often not name where a life ends (deleted), or whom everybody obeys (super_admin).
         if (schema["enum"] is JsonArray { Count: > 0 } values)
         {
-            return values[values.Count / 2]?.DeepClone();
+            return values[0]?.DeepClone();
         }
 
         return schema["properties"] is JsonObject properties
-            ? new JsonObject(properties.Select(p => KeyValuePair.Create(p.Key, Of(p.Value!))))
+            ? new JsonObject(properties.Where(p => IsSent(schema, p.Key, p.Value!)).Select(p => KeyValuePair.Create(p.Key, Of(p.Value!))))
             : schema["items"] is { } item ? new JsonArray(Of(item))
             : (schema["oneOf"] ?? schema["anyOf"]) is JsonArray choices ? Of(choices.Last()!)
             : TypesOf(schema).Contains("boolean") ? JsonValue.Create(true)
             : null;
     }
 
-    public static IReadOnlyList<string> TypesOf(JsonNode schema) => schema["type"] switch
+    /// <summary>The types that a value may have; none where it may be anything.</summary>
+    public static IReadOnlyList<string> TypesOf(JsonNode schema) => PublicApi.Resolve(schema) switch
     {
-        JsonArray several => [.. several.Select(type => (string)type!)],
-        { } one => [(string)one!],
-        null => [],
+        { } told when told["type"] is JsonArray several => [.. several.Select(type => (string)type!)],
+        { } told when told["type"] is { } one => [(string)one!],
+        { } told when (told["oneOf"] ?? told["anyOf"]) is JsonArray choices && choices.Select(c => TypesOf(c!)).ToList() is var types
+            && types.All(t => t.Count > 0) => [.. types.SelectMany(t => t)],
+        _ => [],
     };
+
+    // What is neither needed nor given as an example is left out: its first value may be one that another route takes.
+    private static bool IsSent(JsonNode schema, string name, JsonNode property) =>
+        (schema["required"] as JsonArray ?? []).Any(required => (string?)required == name) || PublicApi.Resolve(property)["examples"] is not null;
 }
