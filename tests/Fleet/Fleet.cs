@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using EasySmart.Hosting;
 using Npgsql;
 
@@ -43,7 +41,12 @@ internal static class Fleet
     public static async Task<Instance> SecondAsync(string program)
     {
         var pid = await SuperviseAsync("pid", program);
-        var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = new DirectoryInfo($"/proc/{pid}/cwd").ResolveLinkTarget(true)!.FullName };
+        var start = new ProcessStartInfo
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = new DirectoryInfo($"/proc/{pid}/cwd").ResolveLinkTarget(returnFinalTarget: true)!.FullName,
+        };
         start.Environment.Clear();
         foreach (var setting in (await File.ReadAllTextAsync($"/proc/{pid}/environ")).Split('\0', StringSplitOptions.RemoveEmptyEntries))
         {
@@ -53,16 +56,19 @@ internal static class Fleet
         var command = (await File.ReadAllTextAsync($"/proc/{pid}/cmdline")).Split('\0', StringSplitOptions.RemoveEmptyEntries);
         start.FileName = command[0];
         Array.ForEach(command[1..], start.ArgumentList.Add);
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var address = new Uri($"http://{listener.LocalEndpoint}");
-        listener.Stop();
-        start.Environment["ASPNETCORE_URLS"] = address.GetLeftPart(UriPartial.Authority);
+        start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         var process = Process.Start(start)!;
-        process.OutputDataReceived += (_, _) => { };
+        var listening = new TaskCompletionSource<Uri>(TaskCreationOptions.RunContinuationsAsynchronously);
+        process.OutputDataReceived += (_, line) =>
+        {
+            if (line.Data?.Split("Now listening on: ") is [_, var address])
+            {
+                listening.TrySetResult(new Uri(address));
+            }
+        };
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        return new Instance(process, address);
+        return new Instance(process, await listening.Task.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken));
     }
 
     private static async Task<string> SuperviseAsync(params string[] words)

@@ -23,8 +23,7 @@ public sealed class RevocationTests
         Assert.Equal((200, 200), (await StatusAsync(theirs), await StatusAsync(others)));
 
         gateway.Behind.Revoked.Enqueue(revoked);
-        clock.Advance(TimeSpan.FromSeconds(2));
-        await Eventually.TrueAsync(async () => await StatusAsync(theirs) == 401);
+        await RefusedAsync(theirs, clock);
         Assert.Equal(200, await StatusAsync(others));
         using var answer = await theirs.GetAsync("/api/v1/devices", Cancellation);
         await Envelope.AssertAsync(answer, 401, "unauthorized");
@@ -42,19 +41,14 @@ public sealed class RevocationTests
         var (before, during) = (Guid.NewGuid(), Guid.NewGuid());
         var (first, second) = (Of(before), Of(during));
         gateway.Behind.Revoked.Enqueue(before);
-        clock.Advance(TimeSpan.FromSeconds(2));
-        await Eventually.TrueAsync(async () => await StatusAsync(first) == 401);
+        await RefusedAsync(first, clock);
 
         gateway.Behind.IdentityAnswers = false;
         gateway.Behind.Revoked.Enqueue(during);
         clock.Advance(TimeSpan.FromSeconds(2));
         Assert.Equal((401, 200), (await StatusAsync(first), await StatusAsync(second)));
         gateway.Behind.IdentityAnswers = true;
-        await Eventually.TrueAsync(async () =>
-        {
-            clock.Advance(TimeSpan.FromSeconds(2));
-            return await StatusAsync(second) == 401;
-        });
+        await RefusedAsync(second, clock);
 
         HttpClient Of(Guid user) => gateway.Bearer(gateway.Behind.Issuer.Token(t => t.Claims["sub"] = user.ToString(), now: clock.GetUtcNow()));
     }
@@ -71,15 +65,10 @@ public sealed class RevocationTests
             gateway.Behind.Revoked.Enqueue(revoked);
         }
 
-        clock.Advance(TimeSpan.FromSeconds(2));
-        await Eventually.TrueAsync(async () => await StatusAsync(first) == 401);
+        await RefusedAsync(first, clock);
         gateway.Behind.Revoked.Clear();
         gateway.Behind.Revoked.Enqueue(after);
-        await Eventually.TrueAsync(async () =>
-        {
-            clock.Advance(TimeSpan.FromSeconds(2));
-            return await StatusAsync(second) == 401;
-        });
+        await RefusedAsync(second, clock);
         // The restored users and sessions are what they were: who is active there is so here.
         Assert.Equal(200, await StatusAsync(first));
 
@@ -93,6 +82,13 @@ public sealed class RevocationTests
         await Envelope.AssertAsync(await gateway.Bearer().GetAsync("/api/v1/devices", Cancellation), 503, "service_unavailable");
         Assert.Equal(503, (int)(await gateway.Direct().GetAsync("/health/ready", Cancellation)).StatusCode);
     }
+
+    // The feed is read every 2 s of the gateway's clock.
+    private static Task RefusedAsync(HttpClient client, FakeTimeProvider clock) => Eventually.TrueAsync(async () =>
+    {
+        clock.Advance(TimeSpan.FromSeconds(2));
+        return await StatusAsync(client) == 401;
+    });
 
     private static async Task<int> StatusAsync(HttpClient client)
     {
