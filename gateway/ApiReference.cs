@@ -31,7 +31,7 @@ internal static class ApiReference
     // Everything comes from here, so that it works where there is no other network: no fonts, proxy, telemetry or assistant of somebody else's.
     private static void Configure(ScalarOptions options, HttpContext context)
     {
-        var nonce = Convert.ToBase64String(RandomNumberGenerator.GetBytes(18));
+        var nonce = RandomNumberGenerator.GetHexString(32, lowercase: true);
         context.Response.Headers.ContentSecurityPolicy = Policy(nonce);
         context.Response.Headers.CacheControl = "no-store";
         options
