@@ -22,18 +22,18 @@ builder.AddPostgresContext<IdentityDb>();
 builder.AddMessaging(on => on.On<AuditRecorded, StoreAudit>());
 builder.Services.AddValidation();
 builder.AddIdentityOptions();
+builder.AddAudit();
 builder.Services.AddSingleton<PasswordHasher>().AddSingleton<SigningKeys>().AddSingleton<AccessTokens>();
 builder.Services.AddSingleton<Sessions>().AddSingleton<Attempts>().AddHostedService<FirstSuperAdmin>();
-var reset = ResetPassword.IsAsked(args, builder.Services);
-
-var app = builder.Build();
-if (reset)
+if (Commands.Asked(args, builder.Services) is { } command)
 {
-    return await app.ResetPasswordAsync(args.ElementAtOrDefault(1));
+    return await command(builder.Build());
 }
 
+var app = builder.Build();
 app.UseServiceDefaults();
 app.MapAuth();
+app.MapAudit();
 app.MapJwks();
 await app.RunAsync();
 return 0;

@@ -1,0 +1,30 @@
+using EasySmart.ServiceDefaults.Errors;
+using Microsoft.AspNetCore.Http.Extensions;
+
+namespace EasySmart.Identity.Auditing;
+
+/// <summary>Pages of a list, alike on the routes of the audit.</summary>
+internal static class NextPage
+{
+    public const int DefaultLimit = 100;
+    public const int MaxLimit = 1000;
+
+    public static ProblemResult? RefuseLimit(int? limit) =>
+        limit is < 1 or > MaxLimit ? Problem.BadRequest("limit", $"Must be from 1 to {MaxLimit}") : null;
+
+    /// <summary>
+    /// Drops what was read past <paramref name="limit"/>, and when there was any, tells where the next page is: relative to this route, so
+    /// that it holds under whatever prefix the client came.
+    /// </summary>
+    public static List<T> Cut<T>(List<T> read, int limit, HttpContext context, Func<T, string> cursor)
+    {
+        if (read.Count > limit)
+        {
+            read.RemoveRange(limit, read.Count - limit);
+            var query = new QueryBuilder(context.Request.Query.Where(one => one.Key != "cursor")) { { "cursor", cursor(read[^1]) } };
+            context.Response.Headers.Link = $"<{query}>; rel=\"next\"";
+        }
+
+        return read;
+    }
+}
