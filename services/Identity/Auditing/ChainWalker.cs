@@ -17,7 +17,7 @@ internal sealed class ChainWalker(NpgsqlTransaction snapshot, Chain chain)
                 WHERE p.chain = audit.chain AND p.position = audit.chain_position AND p.hash <> audit.hash),
                {AuditHash.PersonalFields}, {AuditHash.Fields},
                CASE WHEN event_type = 'audit.personal_erased' AND actor_type = 'system' THEN metadata ->> 'records' END
-        FROM audit WHERE chain = $1 ORDER BY chain_position
+        FROM audit WHERE chain = $1 ORDER BY audit.chain_position
         """;
 
     private long _records;
