@@ -152,6 +152,23 @@ public sealed class AuditListTests(IdentityHost host)
         await Envelope.AssertAsync(await host.As(Guid.CreateVersion7(), permissions: Permissions.UsersRead).GetAsync(route, Cancellation), 403, "forbidden");
     }
 
+    [Fact]
+    public async Task A_denied_call_is_recorded_once_a_minute()
+    {
+        var (tenant, user) = (Guid.CreateVersion7(), Guid.CreateVersion7());
+        var nosy = host.As(tenant, user, role: "tenant_user", permissions: Permissions.DevicesRead);
+        await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => nosy.GetAsync("/audit?limit=7", Cancellation)));
+        var record = await Eventually.GetAsync(async () => (await ListAsync(tenant, "event_type=access.denied")) is [var found, ..] ? new { Value = found } : null);
+        Assert.Equal(
+            ("denied", "user", user.ToString(), "route", "GET /audit"),
+            (Text("result"), Text("actor_type"), Text("actor_id"), Text("resource_type"), Text("resource_id")));
+        Assert.Equal("identity", record.Value.GetProperty("metadata").GetProperty("service").GetString());
+        // The minute may have ended in between, but not four times.
+        Assert.InRange((await ListAsync(tenant, "event_type=access.denied")).Length, 1, 2);
+
+        string? Text(string name) => record.Value.GetProperty(name).GetString();
+    }
+
     private HttpClient Admin(Guid tenant) => host.As(tenant, permissions: Permissions.AuditRead);
 
     private HttpClient Operator() => host.As(null, role: "super_admin", permissions: Permissions.SystemAdmin);

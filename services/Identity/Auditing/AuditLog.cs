@@ -12,8 +12,10 @@ namespace EasySmart.Identity.Auditing;
 internal sealed class AuditLog(NpgsqlDataSource callers, [FromKeyedServices(DataSources.System)] NpgsqlDataSource system)
 {
     /// <summary>Records in the scope that match, newest first, after <paramref name="after"/>.</summary>
-    public async Task<List<AuditEntry>> ReadAsync(
-        AuditScope scope, AuditFilter filter, AuditCursor? after, int limit, CancellationToken cancellation)
+    public Task<List<AuditEntry>> ReadAsync(AuditScope scope, AuditFilter filter, AuditCursor? after, int limit, CancellationToken cancellation) =>
+        RunAsync(scope, Query(scope, filter, after, limit), AuditEntry.Read, cancellation);
+
+    internal static NpgsqlBatchCommand Query(AuditScope scope, AuditFilter filter, AuditCursor? after, int limit)
     {
         var query = new NpgsqlBatchCommand();
         var where = new StringBuilder("true");
@@ -35,7 +37,7 @@ internal sealed class AuditLog(NpgsqlDataSource callers, [FromKeyedServices(Data
 
         query.CommandText =
             $"SELECT {AuditEntry.Columns} FROM audit WHERE {where} ORDER BY timestamp DESC, seq DESC LIMIT {Parameter(query, limit)}";
-        return await RunAsync(scope, query, AuditEntry.Read, cancellation);
+        return query;
     }
 
     /// <summary>Heads in the scope that were published, the newest day first, after <paramref name="after"/>.</summary>

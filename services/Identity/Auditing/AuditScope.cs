@@ -10,6 +10,8 @@ namespace EasySmart.Identity.Auditing;
 /// <param name="Chain">The one chain; null for all of them.</param>
 internal readonly record struct AuditScope(Chain? Chain)
 {
+    public const string Parameter = "For callers without a tenant: one tenant, or `platform` for what belongs to none; absent: everybody's";
+
     /// <summary>The scope, or the 400 that says what is wrong with <c>?tenant_id=</c>.</summary>
     public static (AuditScope Scope, ProblemResult? Refusal) Of(Caller caller, string? named)
     {

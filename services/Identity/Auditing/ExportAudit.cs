@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
@@ -17,7 +18,7 @@ internal static class ExportAudit
     private const int PageSize = 1000;
 
     public static Results<PushStreamHttpResult, ProblemResult> Handle(
-        [AsParameters] AuditFilter filter, [FromQuery(Name = "tenant_id")] string? tenantId,
+        [AsParameters] AuditFilter filter, [FromQuery(Name = "tenant_id"), Description(AuditScope.Parameter)] string? tenantId,
         Caller caller, AuditLog log, NpgsqlDataSource database, TimeProvider clock, CancellationToken cancellation)
     {
         var (scope, refusal) = AuditScope.Of(caller, tenantId);

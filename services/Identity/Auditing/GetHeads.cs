@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -26,7 +27,8 @@ public sealed record PublishedHead(DateOnly Date, Guid? TenantId, long Position,
 internal static class GetHeads
 {
     public static async Task<Results<Ok<List<PublishedHead>>, ProblemResult>> HandleAsync(
-        DateOnly? date, [FromQuery(Name = "tenant_id")] string? tenantId, int? limit, string? cursor,
+        [Description("The day, UTC; absent: every day")] DateOnly? date, [FromQuery(Name = "tenant_id"), Description(AuditScope.Parameter)] string? tenantId, [Description(NextPage.Limit)] int? limit,
+        [Description(NextPage.Cursor)] string? cursor,
         Caller caller, HttpContext context, AuditLog log, CancellationToken cancellation)
     {
         var (scope, refusal) = AuditScope.Of(caller, tenantId);

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -9,7 +10,8 @@ namespace EasySmart.Identity.Auditing;
 internal static class ListAudit
 {
     public static async Task<Results<Ok<List<AuditEntry>>, ProblemResult>> HandleAsync(
-        [AsParameters] AuditFilter filter, [FromQuery(Name = "tenant_id")] string? tenantId, int? limit, string? cursor,
+        [AsParameters] AuditFilter filter, [FromQuery(Name = "tenant_id"), Description(AuditScope.Parameter)] string? tenantId, [Description(NextPage.Limit)] int? limit,
+        [Description(NextPage.Cursor)] string? cursor,
         Caller caller, HttpContext context, AuditLog log, CancellationToken cancellation)
     {
         var (scope, refusal) = AuditScope.Of(caller, tenantId);
