@@ -2,10 +2,8 @@ using EasySmart.Contracts.Auditing;
 using EasySmart.Identity;
 using EasySmart.Identity.Accounts;
 using EasySmart.Identity.Auditing;
-using EasySmart.Identity.Auth;
-using EasySmart.Identity.Passwords;
-using EasySmart.Identity.Tokens;
 using EasySmart.ServiceDefaults;
+using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 
@@ -21,10 +19,9 @@ builder.AddPostgres(migrations);
 builder.AddPostgresContext<IdentityDb>();
 builder.AddMessaging(on => on.On<AuditRecorded, StoreAudit>());
 builder.Services.AddValidation();
-builder.AddIdentityOptions();
+builder.AddServiceKey();
+builder.AddAccounts();
 builder.AddAudit();
-builder.Services.AddSingleton<PasswordHasher>().AddSingleton<SigningKeys>().AddSingleton<AccessTokens>();
-builder.Services.AddSingleton<Sessions>().AddSingleton<Attempts>().AddHostedService<FirstSuperAdmin>();
 if (Commands.Asked(args, builder.Services) is { } command)
 {
     return await command(builder.Build());
@@ -32,8 +29,7 @@ if (Commands.Asked(args, builder.Services) is { } command)
 
 var app = builder.Build();
 app.UseServiceDefaults();
-app.MapAuth();
+app.MapAccounts();
 app.MapAudit();
-app.MapJwks();
 await app.RunAsync();
 return 0;

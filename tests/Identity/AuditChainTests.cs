@@ -89,6 +89,18 @@ public sealed class AuditChainTests(AuditDatabase audit) : IClassFixture<AuditDa
     }
 
     [Fact]
+    public async Task An_address_is_found_under_any_key()
+    {
+        var tenant = Guid.CreateVersion7();
+        var metadata = new { before = new { name = "ana@example.com" }, after = new { name = "Acme @ Rio." }, admin_email = (string?)null, n = 1 };
+        await StoreAsync(Sample(tenant) with { Metadata = JsonSerializer.SerializeToElement(metadata) });
+        var row = Assert.Single(await RowsAsync($"tenant_id = '{tenant}'"));
+        Assert.Equal(
+            ("{\"n\": 1, \"after\": {\"name\": \"Acme @ Rio.\"}}", "{\"before\": {\"name\": \"ana@example.com\"}, \"admin_email\": null}"),
+            (row["metadata"], row["personal"]));
+    }
+
+    [Fact]
     public async Task Records_from_before_are_chained_by_the_migration()
     {
         await using var database = await TestDatabase.CreateAsync(TestServers.Platform, "identity_owner");

@@ -49,7 +49,8 @@ public sealed record AuditRecorded : IntegrationEvent
 
     /// <summary>
     /// Anything else; never a secret. What tells who a person is belongs under a key of its own on the first level that is, or ends in
-    /// <c>_</c> and, one of <c>email</c>, <c>phone</c>, <c>full_name</c>, <c>ip_address</c>, <c>user_agent</c>: that can be erased later.
+    /// <c>_</c> and, one of <c>email</c>, <c>phone</c>, <c>full_name</c>, <c>ip_address</c>, <c>user_agent</c>: that can be erased
+    /// later, as what holds an e-mail address is under whatever key.
     /// </summary>
     public JsonElement? Metadata { get; init; }
 }

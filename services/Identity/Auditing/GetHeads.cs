@@ -29,7 +29,7 @@ internal static class GetHeads
     public static async Task<Results<Ok<List<PublishedHead>>, ProblemResult>> HandleAsync(
         [Description("The day, UTC; absent: every day")] DateOnly? date, [FromQuery(Name = "tenant_id"), Description(AuditScope.Parameter)] string? tenantId, [Description(NextPage.Limit)] int? limit,
         [Description(NextPage.Cursor)] string? cursor,
-        Caller caller, HttpContext context, AuditLog log, CancellationToken cancellation)
+        Caller caller, HttpResponse response, AuditLog log, CancellationToken cancellation)
     {
         var (scope, refusal) = AuditScope.Of(caller, tenantId);
         var after = default(HeadCursor);
@@ -47,6 +47,6 @@ internal static class GetHeads
         var size = limit ?? NextPage.DefaultLimit;
         var read = await log.ReadHeadsAsync(scope, date, cursor is null ? null : after, size + 1, cancellation);
         return TypedResults.Ok(NextPage.Cut(
-            read, size, context, head => new HeadCursor(head.Date, head.TenantId ?? Chain.Platform.Id).ToString()));
+            read, size, response, head => new HeadCursor(head.Date, head.TenantId ?? Chain.Platform.Id).ToString()));
     }
 }

@@ -12,7 +12,7 @@ internal static class ListAudit
     public static async Task<Results<Ok<List<AuditEntry>>, ProblemResult>> HandleAsync(
         [AsParameters] AuditFilter filter, [FromQuery(Name = "tenant_id"), Description(AuditScope.Parameter)] string? tenantId, [Description(NextPage.Limit)] int? limit,
         [Description(NextPage.Cursor)] string? cursor,
-        Caller caller, HttpContext context, AuditLog log, CancellationToken cancellation)
+        Caller caller, HttpResponse response, AuditLog log, CancellationToken cancellation)
     {
         var (scope, refusal) = AuditScope.Of(caller, tenantId);
         var after = default(AuditCursor);
@@ -29,6 +29,6 @@ internal static class ListAudit
 
         var size = limit ?? NextPage.DefaultLimit;
         var read = await log.ReadAsync(scope, filter, cursor is null ? null : after, size + 1, cancellation);
-        return TypedResults.Ok(NextPage.Cut(read, size, context, entry => entry.Place.ToString()));
+        return TypedResults.Ok(NextPage.Cut(read, size, response, entry => entry.Place.ToString()));
     }
 }

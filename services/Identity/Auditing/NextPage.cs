@@ -1,5 +1,5 @@
+using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Errors;
-using Microsoft.AspNetCore.Http.Extensions;
 
 namespace EasySmart.Identity.Auditing;
 
@@ -14,17 +14,13 @@ internal static class NextPage
     public static ProblemResult? RefuseLimit(int? limit) =>
         limit is < 1 or > MaxLimit ? Problem.BadRequest("limit", $"Must be from 1 to {MaxLimit}") : null;
 
-    /// <summary>
-    /// Drops what was read past <paramref name="limit"/>, and when there was any, tells where the next page is: relative to this route, so
-    /// that it holds under whatever prefix the client came.
-    /// </summary>
-    public static List<T> Cut<T>(List<T> read, int limit, HttpContext context, Func<T, string> cursor)
+    /// <summary>Drops what was read past <paramref name="limit"/>, and when there was any, tells where the next page is.</summary>
+    public static List<T> Cut<T>(List<T> read, int limit, HttpResponse response, Func<T, string> cursor)
     {
         if (read.Count > limit)
         {
             read.RemoveRange(limit, read.Count - limit);
-            var query = new QueryBuilder(context.Request.Query.Where(one => one.Key != "cursor")) { { "cursor", cursor(read[^1]) } };
-            context.Response.Headers.Link = $"<{query}>; rel=\"next\"";
+            response.LinkNext(cursor(read[^1]));
         }
 
         return read;

@@ -60,14 +60,15 @@ CREATE FUNCTION audit_hash(entry audit) RETURNS bytea LANGUAGE sql IMMUTABLE
         (entry).result, (entry).request_id, (entry).metadata::text, audit_microseconds((entry).timestamp),
         audit_microseconds((entry).recorded_at), encode((entry).personal_hash, 'hex')), 'UTF8'));
 
--- Moves the keys of metadata that name a person to the personal part, and salts what is personal. Publishers need not think of it.
+-- Moves the keys of metadata that name a person, or under which there is an e-mail address, to the personal part, and salts what is
+-- personal. Publishers need not think of it.
 CREATE FUNCTION split_audit_metadata(INOUT entry audit) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     keys text[];
 BEGIN
     IF jsonb_typeof(entry.metadata) = 'object' THEN
-        SELECT array_agg(key) INTO keys FROM jsonb_object_keys(entry.metadata) AS key
-        WHERE key ~ '^(.+_)?(email|phone|full_name|ip_address|user_agent)$';
+        SELECT array_agg(key) INTO keys FROM jsonb_each(entry.metadata)
+        WHERE key ~ '^(.+_)?(email|phone|full_name|ip_address|user_agent)$' OR value::text ~ '[^@\s"]@[^@\s"]+\.';
         IF keys IS NOT NULL THEN
             SELECT jsonb_object_agg(key, value) INTO entry.personal FROM jsonb_each(entry.metadata) WHERE key = ANY (keys);
             entry.metadata := entry.metadata - keys;
