@@ -98,6 +98,10 @@ public sealed class AuditChainTests(AuditDatabase audit) : IClassFixture<AuditDa
         Assert.Equal(
             ("{\"n\": 1, \"after\": {\"name\": \"Acme @ Rio.\"}}", "{\"before\": {\"name\": \"ana@example.com\"}, \"admin_email\": null}"),
             (row["metadata"], row["personal"]));
+        // Erased by the whole address only, at whatever depth.
+        Assert.Equal(0, await EraseAsync(Guid.CreateVersion7(), "a@example.com"));
+        await EraseAsync(Guid.CreateVersion7(), "ana@example.com");
+        Assert.Null(Assert.Single(await RowsAsync($"tenant_id = '{tenant}' AND event_type = 'device.provisioned'"))["personal"]);
     }
 
     [Fact]

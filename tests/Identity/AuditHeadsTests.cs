@@ -52,9 +52,9 @@ public sealed class AuditHeadsTests(IdentityHost host, AuditDatabase audit) : IC
     [Fact]
     public async Task They_are_served_to_whom_they_concern()
     {
-        // Of one day they are in the order of the chains' ids.
+        // Of one day they are in the order of the chains' ids, the last one first.
         var (tenant, other) = (Guid.NewGuid(), Guid.NewGuid());
-        Guid[] both = string.CompareOrdinal(tenant.ToString(), other.ToString()) < 0 ? [tenant, other] : [other, tenant];
+        Guid[] both = string.CompareOrdinal(tenant.ToString(), other.ToString()) > 0 ? [tenant, other] : [other, tenant];
         await Sql.RunAsync(
             host.Database.For("identity_system"),
             $"""

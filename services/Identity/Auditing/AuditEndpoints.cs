@@ -10,7 +10,7 @@ internal static class AuditEndpoints
     {
         var audit = routes.MapGroup("/audit").RequirePermission(Permissions.AuditRead).WithTags("Audit");
         audit.MapGet("", ListAudit.HandleAsync).WithName("ListAudit");
-        audit.MapGet("/export", ExportAudit.Handle).WithName("ExportAudit").Produces<string>(200, "text/csv");
+        audit.MapGet("/export", ExportAudit.HandleAsync).WithName("ExportAudit").Produces<string>(200, "text/csv");
         audit.MapGet("/heads", GetHeads.HandleAsync).WithName("GetAuditHeads");
     }
 

@@ -59,13 +59,13 @@ internal sealed class AuditLog(NpgsqlDataSource callers, [FromKeyedServices(Data
         if (after is { } place)
         {
             var (on, last) = (Parameter(query, place.Day), Parameter(query, place.Chain));
-            where.Append(CultureInfo.InvariantCulture, $" AND (day < {on} OR day = {on} AND chain > {last})");
+            where.Append(CultureInfo.InvariantCulture, $" AND (day, chain) < ({on}, {last})");
         }
 
         query.CommandText =
             $"""
             SELECT day, chain, position, hash, published_at FROM audit_published_heads
-            WHERE {where} ORDER BY day DESC, chain LIMIT {Parameter(query, limit)}
+            WHERE {where} ORDER BY day DESC, chain DESC LIMIT {Parameter(query, limit)}
             """;
         return await RunAsync(scope, query, PublishedHead.Read, cancellation);
     }
@@ -73,7 +73,11 @@ internal sealed class AuditLog(NpgsqlDataSource callers, [FromKeyedServices(Data
     private async Task<List<T>> RunAsync<T>(AuditScope scope, NpgsqlBatchCommand query, Func<NpgsqlDataReader, T> read, CancellationToken cancellation)
     {
         await using var everybody = system.CreateBatch();
-        everybody.BatchCommands.Add(query);
+        if (scope.Chain?.TenantId is null)
+        {
+            everybody.BatchCommands.Add(query);
+        }
+
         await using var reader = scope.Chain?.TenantId is { } tenant
             ? await callers.QueryTenantAsync(tenant, query, cancellation)
             : await everybody.ExecuteReaderAsync(cancellation);

@@ -144,6 +144,7 @@ END $$;
 CREATE TRIGGER audit_chained BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION chain_audit();
 
 -- The one way to erase: takes the personal data of everything that a person did or that names it, and the salts, and nothing else.
+-- The address is in lower case, as accounts have it.
 -- Each chain that it touches says in a record of its own how many records that were; audit-verify counts.
 CREATE FUNCTION erase_audit_personal(person uuid, address text DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -154,7 +155,7 @@ BEGIN
         UPDATE audit SET ip_address = NULL, user_agent = NULL, personal = NULL, personal_salt = NULL
         WHERE personal_salt IS NOT NULL
           AND (user_id = person OR actor_id = person::text OR (resource_type = 'user' AND resource_id = person::text)
-               OR EXISTS (SELECT FROM jsonb_each_text(personal) WHERE value = address))
+               OR (address IS NOT NULL AND jsonb_path_exists(personal, '$.** ? (@ == $address)', jsonb_build_object('address', address))))
         RETURNING tenant_id
     ), counted AS (
         SELECT tenant_id, count(*) AS records FROM erased GROUP BY tenant_id
