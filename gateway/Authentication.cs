@@ -15,6 +15,15 @@ internal static class Authentication
             Timeout = TimeSpan.FromSeconds(5),
             MaxResponseContentBufferSize = 1 << 20,
         }));
+        builder.AddServiceKey();
+        builder.Services.AddHttpClient(Revocations.Client, (services, client) =>
+        {
+            client.BaseAddress = new Uri(services.GetRequiredService<Services>().AddressOf(Services.Identity));
+            // A silent Identity must not hold up what revokes within seconds.
+            client.Timeout = TimeSpan.FromSeconds(2);
+            ServiceKey.AddTo(client, services.GetRequiredService<IConfiguration>());
+        });
+        builder.Services.AddSingleton<Revocations>().AddHostedService(services => services.GetRequiredService<Revocations>());
         builder.Services.AddSingleton<AccessTokens>();
         builder.Services.AddHealthChecks().AddCheck<IdentityKeys>("identity");
         builder.Services.AddAuthentication(AccessTokenHandler.Name)

@@ -21,9 +21,9 @@ internal sealed class AddressLimits : IDisposable
     public AddressLimits(IConfiguration configuration)
     {
         // A factory's people and programs share one address. 200 a second, each with another token to verify (200 µs), is 4 % of a core.
-        _all = Limit.Read(configuration, "Address", new RateLimitOptions { PermitLimit = 12_000 }, mayBeOff: true);
+        _all = LimitOf(configuration, "Address", 12_000);
         // Two a second: more than the pages of an office send when their tokens have run out, and nothing for who guesses 256 bits.
-        _failed = Limit.Read(configuration, "FailedAuthentications", new RateLimitOptions { PermitLimit = 120 }, mayBeOff: true);
+        _failed = LimitOf(configuration, "FailedAuthentications", 120);
         var exempt = Networks.Read(configuration, "RateLimits:Address:Exempt");
         // Partitions that nobody used for a window are dropped, so that memory follows the addresses of the last minute.
         _allOf = PartitionedRateLimiter.Create<HttpContext, string>(context =>
@@ -74,6 +74,9 @@ internal sealed class AddressLimits : IDisposable
         _allOf.Dispose();
         _failedOf.Dispose();
     }
+
+    private static Limit LimitOf(IConfiguration configuration, string name, int aMinute) =>
+        new(name, RateLimits.Read(configuration, name, new RateLimitOptions { PermitLimit = aMinute }, mayBeOff: true));
 
     // Refused, they would make a balancer take the gateway out.
     private static bool IsProbe(HttpContext context) => context.Request.Path.StartsWithSegments("/health");

@@ -12,9 +12,7 @@ internal static class CallerLimits
 {
     internal static void AddCallerLimits(this WebApplicationBuilder builder)
     {
-        var user = Limit.Read(builder.Configuration, "User", new RateLimitOptions { PermitLimit = 600 }, mayBeOff: true);
-        var key = Limit.Read(builder.Configuration, "ApiKey", new RateLimitOptions { PermitLimit = 6_000 }, mayBeOff: true);
-        var platformKey = Limit.Read(builder.Configuration, "PlatformApiKey", new RateLimitOptions { PermitLimit = 0 }, mayBeOff: true);
+        var (user, key, platformKey) = (Read("User", 600), Read("ApiKey", 6_000), Read("PlatformApiKey", 0));
         builder.Services.AddRateLimiter(options =>
         {
             options.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, (CallerKind, string)>(context => context.User is Principal caller
@@ -23,6 +21,9 @@ internal static class CallerLimits
             options.OnRejected = (context, _) =>
                 new ValueTask(LimitOf((Principal)context.HttpContext.User).RefuseAsync(context.HttpContext, context.Lease));
         });
+
+        Limit Read(string name, int aMinute) =>
+            new(name, RateLimits.Read(builder.Configuration, name, new RateLimitOptions { PermitLimit = aMinute }, mayBeOff: true));
 
         Limit LimitOf(Principal caller) => caller.Kind switch
         {

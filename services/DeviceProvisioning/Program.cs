@@ -6,6 +6,7 @@ using EasySmart.DeviceProvisioning.Mqtt;
 using EasySmart.DeviceProvisioning.Quotas;
 using EasySmart.DeviceProvisioning.Replication;
 using EasySmart.ServiceDefaults;
+using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 
@@ -21,7 +22,7 @@ builder.AddPostgres(migrations);
 builder.AddPostgresContext<DevicesDb>();
 builder.AddMessaging(on => on.On<TenantQuotaChanged, ApplyTenantQuota>().On<DevicesSeen, MarkDevicesSeen>());
 builder.AddMqtt();
-builder.Services.AddOptions<InternalOptions>().BindConfiguration("Internal").ValidateDataAnnotations().ValidateOnStart();
+builder.AddServiceKey();
 builder.Services.AddHttpClient();
 builder.Services.AddHostedService<RebuildQuotas>();
 builder.Services.AddValidation();

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -72,9 +73,32 @@ public sealed class FakeServices : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
-    private Task AnswerAsync(HttpContext context) => context.Request.Path == "/.well-known/jwks.json"
-        ? KeysAsync(context)
-        : BehaveAsync(context, context.Request.Headers["X-Behave"].ToString());
+    /// <summary>What Identity has taken back, newest last: version n is the n-th.</summary>
+    public ConcurrentQueue<Guid> Revoked { get; } = new();
+
+    private Task AnswerAsync(HttpContext context) => context.Request.Path.Value switch
+    {
+        "/.well-known/jwks.json" => KeysAsync(context),
+        "/internal/revocations" => RevocationsAsync(context),
+        _ => BehaveAsync(context, context.Request.Headers["X-Behave"].ToString()),
+    };
+
+    private Task RevocationsAsync(HttpContext context)
+    {
+        if (!IdentityAnswers || context.Request.Headers["X-EasySmart-Service-Key"] != GatewayHost.ServiceKey)
+        {
+            context.Abort();
+            return Task.CompletedTask;
+        }
+
+        var after = int.Parse(context.Request.Query["after"]!, System.Globalization.CultureInfo.InvariantCulture);
+        var revoked = Revoked.ToArray();
+        return context.Response.WriteAsJsonAsync(new
+        {
+            version = revoked.Length,
+            revocations = revoked.Select((id, i) => new { version = i + 1, subject_id = id, at = DateTimeOffset.UtcNow }).Skip(after),
+        });
+    }
 
     private Task KeysAsync(HttpContext context)
     {

@@ -13,6 +13,8 @@ namespace EasySmart.Gateway.Tests;
 /// <summary>The gateway on Kestrel, with services of its own behind it.</summary>
 public sealed class GatewayHost() : ServiceHost<Program>("gateway")
 {
+    public const string ServiceKey = "a service key for tests, long enough";
+
     private TimeProvider? _clock;
     private Action<IServiceCollection> _configure = _ => { };
 
@@ -56,6 +58,7 @@ public sealed class GatewayHost() : ServiceHost<Program>("gateway")
             Settings.TryAdd(key, value);
         }
 
+        Settings.TryAdd("Internal:ServiceKey", ServiceKey);
         foreach (var limit in new[] { "Auth", "Address", "FailedAuthentications", "User" })
         {
             Settings.TryAdd($"RateLimits:{limit}:PermitLimit", "1000000");

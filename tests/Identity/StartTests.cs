@@ -17,7 +17,9 @@ public sealed class StartTests(IdentityHost shared)
         { "Identity:Registration", "maybe" },
         { "Identity:AccessTokenSeconds", "0" },
         { "Identity:SuperAdmin:Password", "Feeble" },
-        { "RateLimits:AuthEmail:PermitLimit", "0" },
+        { "Identity:VerificationKeys:0", "not base64" },
+        { "Internal:ServiceKey", null },
+        { "RateLimits:Auth:PermitLimit", "0" },
         { "RateLimits:AuthEmail:WindowSeconds", "0" },
     };
 
