@@ -8,6 +8,10 @@ internal sealed record ApiRoute(string Method, string Path, Schema? Body, string
     /// <summary>Whether it hashes what it is sent, slowly and on purpose.</summary>
     public bool Hashes { get; } = Body?.Properties.Any(property => property.Name.Contains("password", StringComparison.Ordinal)) ?? false;
 
+    /// <summary>Whether it is the operator's, who has no tenant; on the others it has to name one.</summary>
+    public bool IsOperators { get; } = Path.StartsWith("/admins", StringComparison.Ordinal)
+        || (Path.StartsWith("/tenants", StringComparison.Ordinal) && Path != "/tenants/me");
+
     public override string ToString() => $"{Method} {Path}";
 
     /// <summary>Everything that the services describe and the gateway forwards, in a fixed order.</summary>

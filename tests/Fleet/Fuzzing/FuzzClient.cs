@@ -13,6 +13,7 @@ internal sealed class FuzzClient : IDisposable
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { MaxConnectionsPerServer = 16 }) { BaseAddress = Fleet.Gateway, Timeout = Deadline };
     private string _tenant = "";
+    private string _tenantId = "";
     private string _operator = "";
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -22,21 +23,22 @@ internal sealed class FuzzClient : IDisposable
     {
         if (!await IsKnownAsync(_tenant))
         {
-            _tenant = await TokenAsync("register", $"{Guid.NewGuid():N}@example.com", "Correct-Horse-7");
+            var made = await EnterAsync("register", $"{Guid.NewGuid():N}@example.com", "Correct-Horse-7");
+            (_tenant, _tenantId) = (TokenOf(made), made.GetProperty("user").GetProperty("tenant_id").GetString()!);
         }
 
         if (!await IsKnownAsync(_operator))
         {
-            _operator = await TokenAsync("login", TestServers.Required("EASYSMART_ADMIN_EMAIL"), TestServers.Required("EASYSMART_ADMIN_PASSWORD"));
+            _operator = TokenOf(await EnterAsync("login", TestServers.Required("EASYSMART_ADMIN_EMAIL"), TestServers.Required("EASYSMART_ADMIN_PASSWORD")));
         }
     }
 
     /// <summary>Sends one input; null when the answer is as it should be.</summary>
-    public async Task<(int Status, string? Wrong)> SendAsync(FuzzInput input, bool asOperator)
+    public async Task<(int Status, string? Wrong)> SendAsync(FuzzInput input)
     {
         try
         {
-            using var request = RequestOf(input, asOperator ? _operator : _tenant);
+            using var request = RequestOf(input);
             using var answer = await _http.SendAsync(request, Cancellation);
             var status = (int)answer.StatusCode;
             if (status < 400)
@@ -81,12 +83,13 @@ internal sealed class FuzzClient : IDisposable
         _ => null,
     };
 
-    private static HttpRequestMessage RequestOf(FuzzInput input, string token)
+    private HttpRequestMessage RequestOf(FuzzInput input)
     {
+        var tenant = input.AsOperator ? $"{(input.Target.Contains('?', StringComparison.Ordinal) ? '&' : '?')}tenant_id={_tenantId}" : "";
         // As it is: the client would mend what is wrong with it.
-        var target = new Uri(Fleet.Gateway.GetLeftPart(UriPartial.Authority) + input.Target, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+        var target = new Uri(Fleet.Gateway.GetLeftPart(UriPartial.Authority) + input.Target + tenant, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
         var request = new HttpRequestMessage(new HttpMethod(input.Method), target);
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", input.AsOperator ? _operator : _tenant);
         if (input.Body is { } body)
         {
             request.Content = new ByteArrayContent(body);
@@ -106,11 +109,13 @@ internal sealed class FuzzClient : IDisposable
         return (int)answer.StatusCode is not 401;
     }
 
-    private async Task<string> TokenAsync(string call, string email, string password)
+    private static string TokenOf(JsonElement signedIn) => signedIn.GetProperty("access_token").GetString()!;
+
+    private async Task<JsonElement> EnterAsync(string call, string email, string password)
     {
         using var answer = await _http.PostAsJsonAsync($"/api/v1/auth/{call}", new { email, password }, Cancellation);
         var text = await answer.Content.ReadAsStringAsync(Cancellation);
         Assert.True(answer.IsSuccessStatusCode, text);
-        return JsonSerializer.Deserialize<JsonElement>(text).GetProperty("access_token").GetString()!;
+        return JsonSerializer.Deserialize<JsonElement>(text);
     }
 }

@@ -3,7 +3,7 @@ using System.Text;
 namespace EasySmart.Fleet.Tests.Fuzzing;
 
 /// <summary>One input, made of a number alone: the same number and the same routes make the same input.</summary>
-internal sealed record FuzzInput(string Method, string Target, string? ContentType, byte[]? Body)
+internal sealed record FuzzInput(string Method, string Target, bool AsOperator, string? ContentType, byte[]? Body)
 {
     private static readonly string?[] OtherTypes =
         [null, "text/plain", "application/xml", "application/json; charset=utf-16", "application/json;;", "multipart/form-data", "application/x-www-form-urlencoded", "x"];
@@ -17,7 +17,7 @@ internal sealed record FuzzInput(string Method, string Target, string? ContentTy
     public override string ToString()
     {
         var body = Body is null ? "" : Convert.ToBase64String(Body.AsSpan(0, Math.Min(Body.Length, 600)));
-        return $"{Method} {(Target.Length > 300 ? Target[..300] + "…" : Target)} ({ContentType}, {Body?.Length} bytes) {body}";
+        return $"{(AsOperator ? "operator" : "tenant")}: {Method} {(Target.Length > 300 ? Target[..300] + "…" : Target)} ({ContentType}, {Body?.Length} bytes) {body}";
     }
 
     public static FuzzInput Make(int number, ApiRoute[] routes)
@@ -27,9 +27,11 @@ internal sealed record FuzzInput(string Method, string Target, string? ContentTy
         var withBody = Array.FindAll(routes, route => route.Body is not null);
         var others = Array.FindAll(routes, route => route.Body is null);
         var route = Odd.Pick(random, others.Length == 0 || random.Next(6) > 0 ? withBody : others);
+        // Mostly as whoever may: a 403 is soon said.
+        var asOperator = random.Next(8) == 0 ^ route.IsOperators;
         if (route.Body is not { } schema)
         {
-            return new FuzzInput(route.Method, TargetOf(random, route, odd: 2), null, null);
+            return new FuzzInput(route.Method, TargetOf(random, route, odd: 2), asOperator, null, null);
         }
 
         // Slow hashes are not what is tested: only some of what would reach one does.
@@ -37,6 +39,7 @@ internal sealed record FuzzInput(string Method, string Target, string? ContentTy
         return new FuzzInput(
             route.Method,
             TargetOf(random, route, odd: 10),
+            asOperator,
             random.Next(12) == 0 ? Odd.Pick(random, OtherTypes) : "application/json",
             body);
     }

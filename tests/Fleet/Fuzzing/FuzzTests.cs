@@ -35,22 +35,27 @@ public sealed class FuzzTests(ITestOutputHelper output)
 
         foreach (var service in Services)
         {
-            var (before, after) = (first[service], first[service]);
-            try
-            {
-                // What is still on its way between the services lives a moment longer.
-                await Eventually.TrueAsync(async () => (after = await ServiceMemory.OfAsync(service)).Heap <= 1.1 * before.Heap);
-            }
-            catch (TimeoutException)
-            {
-                Assert.Fail($"{service} keeps {after.Heap:N0} bytes after the second round, {before.Heap:N0} after the first; EASYSMART_FUZZ_SEED={_seed}");
-            }
-            finally
-            {
-                output.WriteLine($"{service}: heap {before.Heap:N0} → {after.Heap:N0} ({(double)after.Heap / before.Heap:F3}), "
-                    + $"PSS {before.Proportional >> 20} → {after.Proportional >> 20} MiB");
-            }
+            await AssertKeepsNothingAsync(service, first[service]);
         }
+    }
+
+    private async Task AssertKeepsNothingAsync(string service, ServiceMemory before)
+    {
+        var after = before;
+        try
+        {
+            // What is still on its way between the services lives a moment longer. Outside the heap nothing settles when it is asked to (the
+            // compiler goes on, stacks grow), so that only a leak of some size shows there.
+            await Eventually.TrueAsync(async () => (after = await ServiceMemory.OfAsync(service)).Heap <= 1.1 * before.Heap
+                && after.Proportional <= 1.3 * before.Proportional);
+        }
+        catch (TimeoutException)
+        {
+            Assert.Fail($"{service} keeps {after} after the second round, {before} after the first; EASYSMART_FUZZ_SEED={_seed}");
+        }
+
+        output.WriteLine($"{service}: heap {before.Heap:N0} → {after.Heap:N0} ({(double)after.Heap / before.Heap:F3}), "
+            + $"PSS {before.Proportional >> 20} → {after.Proportional >> 20} MiB");
     }
 
     private async Task RoundAsync(FuzzClient client, ApiRoute[] routes, int from)
@@ -65,7 +70,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
             await Parallel.ForEachAsync(part, new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = TestContext.Current.CancellationToken }, async (number, _) =>
             {
                 var input = FuzzInput.Make(number, routes);
-                var (status, problem) = await client.SendAsync(input, asOperator: number % 4 == 0);
+                var (status, problem) = await client.SendAsync(input);
                 statuses.AddOrUpdate(status, 1, (_, count) => count + 1);
                 if (problem is not null)
                 {
