@@ -25,7 +25,7 @@ internal static class Authentication
         });
         builder.Services.AddSingleton<Revocations>().AddHostedService(services => services.GetRequiredService<Revocations>());
         builder.Services.AddSingleton<AccessTokens>();
-        builder.Services.AddHealthChecks().AddCheck<IdentityKeys>("identity");
+        builder.Services.AddHealthChecks().AddCheck<IdentityKeys>("identity").AddCheck<Revocations>("revocations");
         builder.Services.AddAuthentication(AccessTokenHandler.Name)
             .AddScheme<AuthenticationSchemeOptions, AccessTokenHandler>(AccessTokenHandler.Name, null);
         builder.Services.AddAuthorization();

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using EasySmart.Hosting;
 using Npgsql;
 
@@ -33,6 +35,39 @@ internal static class Fleet
     /// <summary>The number of a program's process.</summary>
     public static async Task<int> ProcessOfAsync(string program) => int.Parse(await SuperviseAsync("pid", program), CultureInfo.InvariantCulture);
 
+    /// <summary>Stops a server for as long as the answer is not disposed.</summary>
+    public static async Task<IAsyncDisposable> StoppedAsync(string program)
+    {
+        await SuperviseAsync("stop", program);
+        return new Stopped(program);
+    }
+
+    /// <summary>A second instance of a service on a port of its own, with the settings of the first; it ends when it is disposed.</summary>
+    public static async Task<Instance> SecondAsync(string program)
+    {
+        var pid = await SuperviseAsync("pid", program);
+        var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = new DirectoryInfo($"/proc/{pid}/cwd").ResolveLinkTarget(true)!.FullName };
+        start.Environment.Clear();
+        foreach (var setting in (await File.ReadAllTextAsync($"/proc/{pid}/environ")).Split('\0', StringSplitOptions.RemoveEmptyEntries))
+        {
+            start.Environment.Add(setting.Split('=', 2)[0], setting.Split('=', 2)[1]);
+        }
+
+        var command = (await File.ReadAllTextAsync($"/proc/{pid}/cmdline")).Split('\0', StringSplitOptions.RemoveEmptyEntries);
+        start.FileName = command[0];
+        Array.ForEach(command[1..], start.ArgumentList.Add);
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var address = new Uri($"http://{listener.LocalEndpoint}");
+        listener.Stop();
+        start.Environment["ASPNETCORE_URLS"] = address.GetLeftPart(UriPartial.Authority);
+        var process = Process.Start(start)!;
+        process.OutputDataReceived += (_, _) => { };
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return new Instance(process, address);
+    }
+
     private static async Task<string> SuperviseAsync(params string[] words)
     {
         var supervisor = new ProcessStartInfo("supervisorctl", ["-c", TestServers.Required("EASYSMART_SUPERVISOR_CONF"), .. words])
@@ -44,6 +79,24 @@ internal static class Fleet
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.True(process.ExitCode == 0, output);
         return output.Trim();
+    }
+
+    /// <summary>A process of the fleet that a test started.</summary>
+    internal sealed class Instance(Process process, Uri address) : IAsyncDisposable
+    {
+        public Uri Address => address;
+
+        public async ValueTask DisposeAsync()
+        {
+            process.Kill();
+            await process.WaitForExitAsync();
+            process.Dispose();
+        }
+    }
+
+    private sealed class Stopped(string program) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync() => await SuperviseAsync("start", program);
     }
 
     // postgresql://user:password@host:port/database, as psql takes it.
