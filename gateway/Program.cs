@@ -5,9 +5,14 @@ using EasySmart.ServiceDefaults.Errors;
 var builder = WebApplication.CreateBuilder(args);
 builder.AddGatewayDefaults("gateway");
 builder.AddAccessTokens();
+builder.AddConnectionLimits();
+builder.AddTrustedProxies();
+builder.AddSecurityHeaders();
 builder.AddOrigins();
 builder.AddLegacyPrefix();
-builder.AddRateLimit(Routes.AuthLimit, new RateLimitOptions { PermitLimit = 10 }, ClientAddress.Of);
+builder.AddCallerLimits();
+builder.AddRateLimit(Routes.AuthLimit, new RateLimitOptions { PermitLimit = 10 }, ClientAddress.NetworkOf);
+builder.Services.AddSingleton(new AddressLimits(builder.Configuration));
 builder.Services.AddOptions<ForwardingOptions>().BindConfiguration("Forwarding").ValidateDataAnnotations().ValidateOnStart();
 builder.Services.AddSingleton(new Services(builder.Configuration));
 builder.Services.AddHttpForwarder();
@@ -15,8 +20,11 @@ builder.Services.AddHttpForwarder();
 var app = builder.Build();
 app.UseGatewayDefaults(beforeRouting =>
 {
+    beforeRouting.UseSecurityHeaders();
+    beforeRouting.UseForwardedHeaders();
     beforeRouting.UseCors();
     beforeRouting.UseLegacyPrefix();
+    beforeRouting.Use(app.Services.GetRequiredService<AddressLimits>().InvokeAsync);
 });
-app.MapRoutes();
+app.MapRoutes(Routes.All);
 await app.RunAsync();

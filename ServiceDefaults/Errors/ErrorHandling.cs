@@ -35,6 +35,7 @@ internal sealed class ErrorHandling : IProblemDetailsService
         var status = context.ProblemDetails.Status ?? context.HttpContext.Response.StatusCode;
         var (message, details) = (context.Exception, context.ProblemDetails) switch
         {
+            (BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout }, _) => ("The body did not arrive in time", null),
             (BadHttpRequestException { StatusCode: 400 } bad, _) => Malformed(bad),
             (_, HttpValidationProblemDetails invalid) => ("The input is not valid", FieldErrors(invalid.Errors)),
             _ => (null, null),
@@ -44,6 +45,8 @@ internal sealed class ErrorHandling : IProblemDetailsService
 
     private static int StatusOf(Exception exception) => exception switch
     {
+        // The contract knows no 408.
+        BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => StatusCodes.Status400BadRequest,
         BadHttpRequestException bad => bad.StatusCode,
         _ when Transient.Is(exception) => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status500InternalServerError,

@@ -37,6 +37,9 @@ public sealed class FakeServices : IAsyncDisposable
     /// <summary>A request with <c>X-Behave: hang</c> has come.</summary>
     public TaskCompletionSource Hanging { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>A request with <c>X-Behave: read</c> has come, and the beginning of its body.</summary>
+    public TaskCompletionSource Reading { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <summary>The gateway has given up such a request.</summary>
     public TaskCompletionSource GivenUp { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -143,6 +146,8 @@ public sealed class FakeServices : IAsyncDisposable
                 await LargeAsync(response);
                 break;
             case "read":
+                await context.Request.Body.ReadAtLeastAsync(new byte[1], 1, throwOnEndOfStream: false);
+                Reading.TrySetResult();
                 await context.Request.Body.CopyToAsync(Stream.Null);
                 break;
             default:
