@@ -6,7 +6,7 @@ namespace EasySmart.AppHost;
 /// <summary>A key that is made once for a developer's machine and kept in the user secrets.</summary>
 internal sealed class GeneratedKey(Func<byte[]> generate) : ParameterDefault
 {
-    /// <summary>InternalIdentity:Key, 32 bytes in base64.</summary>
+    /// <summary>InternalIdentity:Key and Idempotency:Key, 32 bytes in base64.</summary>
     public static readonly GeneratedKey HmacSha256 = new(() => RandomNumberGenerator.GetBytes(32));
 
     /// <summary>Identity:SigningKey, a PKCS#8 P-256 private key in base64.</summary>

@@ -6,6 +6,7 @@ using EasySmart.DeviceProvisioning.Mqtt;
 using EasySmart.DeviceProvisioning.Quotas;
 using EasySmart.DeviceProvisioning.Replication;
 using EasySmart.ServiceDefaults;
+using EasySmart.ServiceDefaults.Idempotency;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 
@@ -20,6 +21,7 @@ builder.AddServiceDefaults("device-provisioning");
 builder.AddPostgres(migrations);
 builder.AddPostgresContext<DevicesDb>();
 builder.AddMessaging(on => on.On<TenantQuotaChanged, ApplyTenantQuota>().On<DevicesSeen, MarkDevicesSeen>());
+builder.AddIdempotency();
 builder.AddMqtt();
 builder.Services.AddOptions<InternalOptions>().BindConfiguration("Internal").ValidateDataAnnotations().ValidateOnStart();
 builder.Services.AddHttpClient();
