@@ -42,24 +42,23 @@ public static class IdempotencyExtensions
     }
 
     /// <summary>
-    /// Honours <c>Idempotency-Key</c>, in the transaction of the callers' context: what the handler changes and its answer are committed
+    /// Honours <c>Idempotency-Key</c>, in a transaction of the callers' context: what the handler changes and its answer are committed
     /// together. The handler begins its transaction with <c>BeginTenantAsync</c> or <c>BeginOrJoinAsync</c>, or only calls <c>SaveChangesAsync</c>.
     /// </summary>
-    /// <typeparam name="TContext">The context that the handler writes with; its only one.</typeparam>
+    /// <typeparam name="TContext">The context that the handler writes with.</typeparam>
     public static RouteHandlerBuilder Idempotent<TContext>(this RouteHandlerBuilder route) where TContext : DbContext =>
-        Wrap(route, services => services.GetRequiredService<TContext>());
+        route.Idempotent(http => ValueTask.FromResult<DbContext>(http.RequestServices.GetRequiredService<TContext>()));
 
-    /// <summary>The same for a handler that writes with <see cref="SystemContext{TContext}"/>.</summary>
-    public static RouteHandlerBuilder IdempotentAsSystem<TContext>(this RouteHandlerBuilder route) where TContext : DbContext =>
-        Wrap(route, services => services.GetRequiredService<SystemContext<TContext>>().Value);
-
-    // Around the whole endpoint and not an endpoint filter: a filter comes after the body was read and before the answer is written.
-    private static RouteHandlerBuilder Wrap(RouteHandlerBuilder route, Func<IServiceProvider, DbContext> contextOf)
+    /// <summary>The same where it depends on the request which context the handler writes with.</summary>
+    /// <param name="route">The route.</param>
+    /// <param name="contextOf">The request's context: the very one that the handler is given, so one of the request's services.</param>
+    public static RouteHandlerBuilder Idempotent(this RouteHandlerBuilder route, Func<HttpContext, ValueTask<DbContext>> contextOf)
     {
+        // Around the whole endpoint and not an endpoint filter: a filter comes after the body was read and before the answer is written.
         route.Add(endpoint =>
         {
             var handler = endpoint.RequestDelegate ?? throw new InvalidOperationException("Only routes with a handler can be idempotent");
-            endpoint.RequestDelegate = context => IdempotentCall.RunAsync(context, handler, contextOf(context.RequestServices));
+            endpoint.RequestDelegate = http => IdempotentCall.RunAsync(http, handler, contextOf);
         });
         return route.Produces<ErrorEnvelope>(StatusCodes.Status409Conflict, "application/json").AddOpenApiOperationTransformer((operation, _, _) =>
         {

@@ -31,7 +31,7 @@ internal static class IdempotentCall
     // The draft has 422 for this; contract.md knows no such status.
     private static readonly ProblemResult Reused = Problem.Conflict("This Idempotency-Key was used for another request; take a new one for each");
 
-    public static async Task RunAsync(HttpContext http, RequestDelegate handler, DbContext db)
+    public static async Task RunAsync(HttpContext http, RequestDelegate handler, Func<HttpContext, ValueTask<DbContext>> contextOf)
     {
         var sent = http.Request.Headers[IdempotencyExtensions.Header];
         if (sent.Count == 0)
@@ -52,6 +52,7 @@ internal static class IdempotentCall
         var now = http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
         var fingerprint = await seal.FingerprintAsync(http.Request, cancellation);
 
+        var db = await contextOf(http);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
         var keys = new IdempotencyKeys(db.Database, tenant, seal.Id);
         var found = await keys.FindAsync(now, cancellation);
