@@ -12,5 +12,5 @@ CREATE INDEX idempotency_keys_expires_at ON idempotency_keys (expires_at);
 
 ALTER TABLE idempotency_keys ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON idempotency_keys USING (tenant_id = current_tenant());
-GRANT SELECT ON idempotency_keys TO {{app}};
+GRANT SELECT, INSERT, UPDATE ON idempotency_keys TO {{app}};
 GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO {{system}};
