@@ -6,7 +6,7 @@ using Microsoft.IdentityModel.Tokens;
 namespace EasySmart.Gateway;
 
 /// <summary>Verifies access tokens (ES256, contract.md "Auth"), and remembers for a while which it has verified.</summary>
-internal sealed class AccessTokens(IdentityKeys keys, TimeProvider clock) : IDisposable
+internal sealed class AccessTokens(IdentityKeys keys, Revocations revocations, TimeProvider clock) : IDisposable
 {
     internal const string Issuer = "easysmart";
     internal const string Audience = "easysmart-api";
@@ -22,15 +22,28 @@ internal sealed class AccessTokens(IdentityKeys keys, TimeProvider clock) : IDis
     private readonly MemoryCache _verified = new(new MemoryCacheOptions { SizeLimit = 10_000 });
 
     /// <summary>Whom <paramref name="token"/> names; null when it is not a valid access token.</summary>
-    /// <exception cref="KeysUnknownException">Nobody can tell: Identity's keys are not known yet.</exception>
+    /// <exception cref="KeysUnknownException">Nobody can tell yet: Identity has not been reached.</exception>
     public async ValueTask<Principal?> VerifyAsync(string token, CancellationToken cancellation)
     {
-        if (_verified.TryGetValue(token, out Principal? known) && known!.Until > clock.GetUtcNow())
+        var principal = _verified.TryGetValue(token, out Principal? known) && known!.Until > clock.GetUtcNow()
+            ? known
+            : await VerifyNewAsync(token, cancellation);
+        return principal is null || revocations.Refuse(principal) ? null : principal;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _verified.Dispose();
+
+    private static bool IsNow(DateTime? from, DateTime? to, DateTime now) => to > now - Skew && (from is null || from < now + Skew);
+
+    private async ValueTask<Principal?> VerifyNewAsync(string token, CancellationToken cancellation)
+    {
+        var set = await keys.GetAsync(cancellation) ?? throw new KeysUnknownException();
+        if (!revocations.Known)
         {
-            return known;
+            throw new KeysUnknownException();
         }
 
-        var set = await keys.GetAsync(cancellation) ?? throw new KeysUnknownException();
         var result = await ValidateAsync(token, set);
         if (result.Exception is SecurityTokenSignatureKeyNotFoundException
             && await keys.ReadAgainAsync(set, cancellation) is { } newer && newer != set)
@@ -46,7 +59,7 @@ internal sealed class AccessTokens(IdentityKeys keys, TimeProvider clock) : IDis
 
         var now = clock.GetUtcNow();
         var until = new DateTimeOffset(jwt.ValidTo, TimeSpan.Zero) + Skew;
-        var principal = new Principal(CallerKind.User, result.ClaimsIdentity, until < now + Remember ? until : now + Remember);
+        var principal = new Principal(CallerKind.User, result.ClaimsIdentity, until < now + Remember ? until : now + Remember, Version(jwt));
         if (principal.Until > now)
         {
             _verified.Set(token, principal, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = principal.Until - now });
@@ -55,10 +68,7 @@ internal sealed class AccessTokens(IdentityKeys keys, TimeProvider clock) : IDis
         return principal;
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _verified.Dispose();
-
-    private static bool IsNow(DateTime? from, DateTime? to, DateTime now) => to > now - Skew && (from is null || from < now + Skew);
+    private static long Version(JsonWebToken jwt) => jwt.TryGetPayloadValue("rv", out long version) ? version : 0;
 
     private Task<TokenValidationResult> ValidateAsync(string token, KeySet set) => Tokens.ValidateTokenAsync(token, new TokenValidationParameters
     {
@@ -75,5 +85,5 @@ internal sealed class AccessTokens(IdentityKeys keys, TimeProvider clock) : IDis
     });
 }
 
-/// <summary>No keys yet to tell a good token from a bad one.</summary>
+/// <summary>Nothing to tell a good token from a bad one yet: neither without Identity's keys nor without its revocations.</summary>
 internal sealed class KeysUnknownException() : Exception("Identity's keys are not known yet");

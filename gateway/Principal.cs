@@ -8,14 +8,24 @@ namespace EasySmart.Gateway;
 /// Whom the gateway has verified, together with the internal identities that it has signed for it: one token for each service that it
 /// talked to, used again for half of its life.
 /// </summary>
-internal sealed class Principal(CallerKind kind, ClaimsIdentity identity, DateTimeOffset until) : ClaimsPrincipal(identity)
+internal sealed class Principal(CallerKind kind, ClaimsIdentity identity, DateTimeOffset until, long version = 0) : ClaimsPrincipal(identity)
 {
+    // Tenant, user or key, and session: whatever Identity can take back.
+    private static readonly string[] Revocable = ["sub", "tenant_id", "sid"];
+
     private static readonly TimeSpan Reuse = InternalIdentity.Lifetime / 2;
     // Few services, and thousands of principals: the dictionary's defaults would take a kilobyte for each.
     private readonly ConcurrentDictionary<string, Signed> _signed = new(concurrencyLevel: 1, capacity: 3);
 
     /// <summary>Until when the credential may be believed without being verified again.</summary>
     public DateTimeOffset Until => until;
+
+    /// <summary>Identity's newest revocation when the credential was issued (<c>rv</c>).</summary>
+    public long Version => version;
+
+    /// <summary>By which ids the credential can be taken back.</summary>
+    public Guid[] Subjects { get; } =
+        [.. identity.Claims.Where(c => Revocable.Contains(c.Type)).Select(c => Guid.TryParse(c.Value, out var id) ? id : Guid.Empty)];
 
     /// <summary>Nobody that is known.</summary>
     public static Principal Anonymous() => new(CallerKind.Anonymous, new ClaimsIdentity(), DateTimeOffset.MaxValue);

@@ -18,6 +18,10 @@ public static class AuthExtensions
             .RequireAssertion(context => context.User.HasClaim(InternalIdentity.PermissionsClaim, permission)
                 || context.User.HasClaim(InternalIdentity.PermissionsClaim, Permissions.SystemAdmin)));
 
+    /// <summary>Needs a person with an access token (401; 403 for an API key, behind which nobody stands).</summary>
+    public static TBuilder RequireUser<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
+        builder.RequireAuthorization(policy => policy.RequireClaim(InternalIdentity.KindClaim, "user"));
+
     /// <summary>Open to callers whom the gateway does not know; still only through the gateway (401).</summary>
     public static TBuilder AllowAnonymousCaller<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
         builder.WithMetadata(new AnonymousCallerAllowed()).RequireAuthorization();

@@ -27,6 +27,7 @@ public enum CallerKind
 /// <param name="RequestId">The request's id.</param>
 /// <param name="ClientIp">The client's address, as the gateway saw it.</param>
 /// <param name="UserAgent">What the client calls itself.</param>
+/// <param name="SessionId">The login behind a user's access token.</param>
 public sealed record Caller(
     CallerKind Kind,
     Guid? Id,
@@ -36,7 +37,8 @@ public sealed record Caller(
     IReadOnlyCollection<string> Permissions,
     string RequestId,
     string? ClientIp,
-    string? UserAgent)
+    string? UserAgent,
+    Guid? SessionId = null)
 {
     /// <summary>Whether the caller holds the permission; <see cref="Auth.Permissions.SystemAdmin"/> holds all.</summary>
     public bool May(string permission) => Permissions.Contains(permission) || Permissions.Contains(Auth.Permissions.SystemAdmin);
@@ -58,7 +60,8 @@ public sealed record Caller(
             [.. user.FindAll(InternalIdentity.PermissionsClaim).Select(c => c.Value)],
             context.TraceIdentifier,
             context.Request.Headers[InternalIdentity.ClientIpHeader].FirstOrDefault(),
-            context.Request.Headers.UserAgent.FirstOrDefault());
+            context.Request.Headers.UserAgent.FirstOrDefault(),
+            IdOf(user, InternalIdentity.SessionClaim));
     }
 
     private static Guid? IdOf(ClaimsPrincipal user, string claim) => Guid.TryParse(user.FindFirstValue(claim), out var id) ? id : null;

@@ -35,6 +35,7 @@ public sealed class InternalIdentity
     internal const string TenantClaim = "tenant_id";
     internal const string EmailClaim = JwtRegisteredClaimNames.Email;
     internal const string RoleClaim = "role";
+    internal const string SessionClaim = "sid";
     internal const string PermissionsClaim = "permissions";
     private const string Issuer = "easysmart-gateway";
 
@@ -58,7 +59,7 @@ public sealed class InternalIdentity
     public string Sign(string service, CallerKind kind, IEnumerable<Claim> claims)
     {
         var now = _clock.GetUtcNow().UtcDateTime;
-        var identity = new ClaimsIdentity(claims.Where(c => c.Type is SubjectClaim or TenantClaim or EmailClaim or RoleClaim));
+        var identity = new ClaimsIdentity(claims.Where(c => c.Type is SubjectClaim or TenantClaim or EmailClaim or RoleClaim or SessionClaim));
         identity.AddClaim(new Claim(KindClaim, kind == CallerKind.ApiKey ? "api_key" : kind.ToString().ToLowerInvariant()));
         return Tokens.CreateToken(new SecurityTokenDescriptor
         {

@@ -24,6 +24,22 @@ public sealed record RateLimitOptions
 /// <summary>ASP.NET Core's rate limiter with contract.md's answer: 429 <c>rate_limited</c>, <c>Retry-After</c> and <c>details</c>.</summary>
 public static class RateLimits
 {
+    /// <summary>The limit that section <c>RateLimits:{name}</c> sets, over <paramref name="defaults"/>.</summary>
+    /// <exception cref="InvalidOperationException">The section is not valid; the message names it.</exception>
+    public static RateLimitOptions Read(IConfiguration configuration, string name, RateLimitOptions defaults)
+    {
+        var section = configuration.GetSection($"RateLimits:{name}");
+        var limit = new RateLimitOptions
+        {
+            PermitLimit = section.GetValue(nameof(RateLimitOptions.PermitLimit), defaults.PermitLimit),
+            WindowSeconds = section.GetValue(nameof(RateLimitOptions.WindowSeconds), defaults.WindowSeconds),
+        };
+        var wrong = new List<ValidationResult>();
+        return Validator.TryValidateObject(limit, new ValidationContext(limit), wrong, validateAllProperties: true)
+            ? limit
+            : throw new InvalidOperationException(string.Join(" ", wrong.Select(w => $"{section.Path}:{w.MemberNames.First()}: {w.ErrorMessage}")));
+    }
+
     /// <summary>Adds the policy <paramref name="name"/> for <c>RequireRateLimiting</c>.</summary>
     /// <param name="builder">The application.</param>
     /// <param name="name">Of the policy, of its section below <c>RateLimits</c>, and of the limit in answers.</param>
@@ -31,18 +47,7 @@ public static class RateLimits
     /// <param name="partition">Whose requests count together.</param>
     public static void AddRateLimit(this IHostApplicationBuilder builder, string name, RateLimitOptions defaults, Func<HttpContext, string> partition)
     {
-        var section = builder.Configuration.GetSection($"RateLimits:{name}");
-        var limit = new RateLimitOptions
-        {
-            PermitLimit = section.GetValue(nameof(RateLimitOptions.PermitLimit), defaults.PermitLimit),
-            WindowSeconds = section.GetValue(nameof(RateLimitOptions.WindowSeconds), defaults.WindowSeconds),
-        };
-        var wrong = new List<ValidationResult>();
-        if (!Validator.TryValidateObject(limit, new ValidationContext(limit), wrong, validateAllProperties: true))
-        {
-            throw new InvalidOperationException($"{section.Path}: {string.Join(" ", wrong)}");
-        }
-
+        var limit = Read(builder.Configuration, name, defaults);
         builder.Services.AddRateLimiter(options =>
         {
             options.OnRejected = (context, _) => new ValueTask(RejectAsync(context));

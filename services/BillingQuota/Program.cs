@@ -4,6 +4,7 @@ using EasySmart.BillingQuota.Usage;
 using EasySmart.Contracts.Identity;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.ServiceDefaults;
+using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 
@@ -20,7 +21,7 @@ builder.AddPostgresContext<BillingDb>();
 builder.AddMessaging(on => on
     .On<TenantCreated, GiveDefaultPlan>()
     .On<UsageRecorded, CountUsage>());
-builder.Services.AddOptions<InternalOptions>().BindConfiguration(InternalOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+builder.AddServiceKey();
 builder.Services.AddValidation();
 
 var app = builder.Build();

@@ -1,5 +1,7 @@
 using EasySmart.Identity.Accounts;
+using EasySmart.Identity.ApiKeys;
 using EasySmart.Identity.Tokens;
+using EasySmart.Identity.Users;
 using EasySmart.ServiceDefaults.Messaging;
 using Microsoft.EntityFrameworkCore;
 
@@ -12,7 +14,15 @@ internal sealed class IdentityDb(DbContextOptions<IdentityDb> options) : DbConte
 
     public DbSet<User> Users => Set<User>();
 
+    public DbSet<Session> Sessions => Set<Session>();
+
     public DbSet<RefreshToken> RefreshTokens => Set<RefreshToken>();
+
+    public DbSet<Invitation> Invitations => Set<Invitation>();
+
+    public DbSet<PasswordReset> PasswordResets => Set<PasswordReset>();
+
+    public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
@@ -27,14 +37,33 @@ internal sealed class IdentityDb(DbContextOptions<IdentityDb> options) : DbConte
             user.Property(u => u.Id).ValueGeneratedNever();
             user.Property(u => u.Role).IsSpelt();
             user.Property(u => u.Status).IsSpelt();
-            // A login that checked the old password while it was being changed must not become a session.
-            user.Property(u => u.PasswordHash).IsConcurrencyToken();
             user.HasOne(u => u.Tenant).WithMany().HasForeignKey(u => u.TenantId);
+        });
+        modelBuilder.Entity<ApiKey>(key =>
+        {
+            key.Property(k => k.Id).ValueGeneratedNever();
+            key.HasOne<Tenant>().WithMany().HasForeignKey(k => k.TenantId);
         });
         modelBuilder.Entity<RefreshToken>(token =>
         {
             token.Property(t => t.Id).ValueGeneratedNever();
-            token.HasOne<User>().WithMany().HasForeignKey(t => t.UserId);
+            token.HasOne<Session>().WithMany().HasForeignKey(t => t.SessionId);
+        });
+        modelBuilder.Entity<Session>(session =>
+        {
+            session.Property(s => s.Id).ValueGeneratedNever();
+            session.HasOne<User>().WithMany().HasForeignKey(s => s.UserId);
+        });
+        modelBuilder.Entity<Invitation>(invitation =>
+        {
+            invitation.Property(i => i.Id).ValueGeneratedNever();
+            invitation.Property(i => i.Role).IsSpelt();
+            invitation.HasOne<Tenant>().WithMany().HasForeignKey(i => i.TenantId);
+        });
+        modelBuilder.Entity<PasswordReset>(reset =>
+        {
+            reset.Property(r => r.Id).ValueGeneratedNever();
+            reset.HasOne<User>().WithMany().HasForeignKey(r => r.UserId);
         });
     }
 }

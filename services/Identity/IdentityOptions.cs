@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using EasySmart.Identity.Accounts;
-using EasySmart.Identity.Auth;
+using EasySmart.Identity.ApiKeys;
 using EasySmart.Identity.Passwords;
 using EasySmart.Identity.Tokens;
 using Microsoft.Extensions.Options;
@@ -27,8 +27,17 @@ internal sealed record IdentityOptions
     /// <summary>Base64 of a PKCS#8 P-256 private key, which signs access tokens. Has no default.</summary>
     public string SigningKey { get; init; } = "";
 
+    /// <summary>
+    /// Base64 of the SubjectPublicKeyInfo of P-256 keys that are published beside the signing key: the next one before it signs, the last
+    /// one until its tokens have expired.
+    /// </summary>
+    public string[] VerificationKeys { get; init; } = [];
+
     /// <summary>How long an access token passes, in seconds.</summary>
     public int AccessTokenSeconds { get; init; } = 3600;
+
+    /// <summary>The API key with which EMQX's HTTP action sends readings, made at the first start that it is set; none when empty.</summary>
+    public string WebhookApiKey { get; init; } = "";
 
     public SuperAdminOptions SuperAdmin { get; init; } = new();
 }
@@ -45,15 +54,11 @@ internal sealed record SuperAdminOptions
 
 internal static class IdentityConfiguration
 {
-    /// <summary>Both sections, checked before anything starts.</summary>
+    /// <summary>Checked before anything starts.</summary>
     public static void AddIdentityOptions(this IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<IdentityOptions>().BindConfiguration(IdentityOptions.Section).ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<IdentityOptions>, IdentityOptionsValidator>();
-        builder.Services.AddOptions<AttemptOptions>().BindConfiguration(AttemptOptions.Section)
-            .Validate(options => options.PermitLimit > 0, $"{AttemptOptions.Section}:PermitLimit must be at least 1")
-            .Validate(options => options.WindowSeconds is > 0 and <= 86_400, $"{AttemptOptions.Section}:WindowSeconds must be from 1 to 86400")
-            .ValidateOnStart();
     }
 }
 
@@ -73,14 +78,27 @@ internal sealed class IdentityOptionsValidator : IValidateOptions<IdentityOption
             yield return "Identity:Registration must be open or closed";
         }
 
-        if (!IsSigningKey(options.SigningKey))
+        if (!IsKey(SigningKeys.Import, options.SigningKey))
         {
             yield return "Identity:SigningKey must be the base64 of a PKCS#8 P-256 private key";
+        }
+
+        for (var i = 0; i < options.VerificationKeys.Length; i++)
+        {
+            if (!IsKey(SigningKeys.ImportPublic, options.VerificationKeys[i]))
+            {
+                yield return $"Identity:VerificationKeys:{i} must be the base64 of the SubjectPublicKeyInfo of a P-256 key";
+            }
         }
 
         if (options.AccessTokenSeconds is < 60 or > 86_400)
         {
             yield return "Identity:AccessTokenSeconds must be from 60 to 86400";
+        }
+
+        if (options.WebhookApiKey.Length > 0 && !ApiKey.IsText(options.WebhookApiKey))
+        {
+            yield return "Identity:WebhookApiKey must be esk_ and 43 characters of base64url";
         }
 
         if (options.SuperAdmin.IsGiven && !EmailAddress.TryRead(options.SuperAdmin.Email, out _))
@@ -94,11 +112,11 @@ internal sealed class IdentityOptionsValidator : IValidateOptions<IdentityOption
         }
     }
 
-    private static bool IsSigningKey(string text)
+    private static bool IsKey(Func<string, ECDsa> import, string text)
     {
         try
         {
-            using var key = SigningKeys.Import(text);
+            using var key = import(text);
             return true;
         }
         catch (Exception exception) when (exception is CryptographicException or FormatException)

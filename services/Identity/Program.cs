@@ -2,10 +2,9 @@ using EasySmart.Contracts.Auditing;
 using EasySmart.Identity;
 using EasySmart.Identity.Accounts;
 using EasySmart.Identity.Auditing;
-using EasySmart.Identity.Auth;
-using EasySmart.Identity.Passwords;
-using EasySmart.Identity.Tokens;
 using EasySmart.ServiceDefaults;
+using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Idempotency;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 
@@ -21,9 +20,9 @@ builder.AddPostgres(migrations);
 builder.AddPostgresContext<IdentityDb>();
 builder.AddMessaging(on => on.On<AuditRecorded, StoreAudit>());
 builder.Services.AddValidation();
-builder.AddIdentityOptions();
-builder.Services.AddSingleton<PasswordHasher>().AddSingleton<SigningKeys>().AddSingleton<AccessTokens>();
-builder.Services.AddSingleton<Sessions>().AddSingleton<Attempts>().AddHostedService<FirstSuperAdmin>();
+builder.AddIdempotency();
+builder.AddServiceKey();
+builder.AddAccounts();
 var reset = ResetPassword.IsAsked(args, builder.Services);
 
 var app = builder.Build();
@@ -33,7 +32,6 @@ if (reset)
 }
 
 app.UseServiceDefaults();
-app.MapAuth();
-app.MapJwks();
+app.MapAccounts();
 await app.RunAsync();
 return 0;

@@ -1,6 +1,7 @@
 using EasySmart.Ingestion.Batches;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Mqtt;
+using EasySmart.ServiceDefaults.Auth;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 
@@ -18,16 +19,15 @@ internal static class IngestionServices
                 (limits, mqtt) => limits.WaitingMessages < mqtt.Value.ReceiveMaximum,
                 "Ingestion:WaitingMessages must be below Mqtt:ReceiveMaximum, or one unknown device stops all others")
             .ValidateOnStart();
+        builder.AddServiceKey();
         services.AddOptions<DeviceOwnerOptions>().Configure<IConfiguration>((owner, configuration) =>
-        {
-            owner.Address = configuration["services:device-provisioning:http:0"] is { Length: > 0 } address ? new Uri(address) : null;
-            owner.ServiceKey = configuration["Internal:ServiceKey"];
-        }).ValidateDataAnnotations().ValidateOnStart();
+            owner.Address = configuration["services:device-provisioning:http:0"] is { Length: > 0 } address ? new Uri(address) : null)
+            .ValidateDataAnnotations().ValidateOnStart();
         services.AddHttpClient(DeviceOwner.Client, (provider, client) =>
         {
             var owner = provider.GetRequiredService<IOptions<DeviceOwnerOptions>>().Value;
             client.BaseAddress = owner.Address;
-            client.DefaultRequestHeaders.Add("X-EasySmart-Service-Key", owner.ServiceKey);
+            ServiceKey.AddTo(client, provider.GetRequiredService<IConfiguration>());
             client.Timeout = TimeSpan.FromSeconds(5);
         });
 

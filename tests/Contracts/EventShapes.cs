@@ -23,6 +23,11 @@ public sealed class EventShapes
         new TenantCreated { EventId = A, OccurredAt = At, RequestId = "r", TenantId = B },
         new UserRegistered { EventId = A, OccurredAt = At, RequestId = "r", TenantId = B, UserId = A, Email = "a@example.com", Role = "tenant_admin" },
         new ApiKeyRevoked { EventId = A, OccurredAt = At, RequestId = "r", TenantId = B, ApiKeyId = A },
+        new TenantStatusChanged { EventId = A, OccurredAt = At, RequestId = "r", TenantId = B, Name = "Plant", Status = "suspended", Version = 7 },
+        new UserStatusChanged
+        {
+            EventId = A, OccurredAt = At, RequestId = "r", TenantId = B, UserId = A, Role = "tenant_user", Status = "active", Version = 7,
+        },
         new DeviceChanged
         {
             EventId = A, OccurredAt = At, RequestId = "r", DeviceId = A, TenantId = B, DeviceLabel = "pump", Status = DeviceStatus.Claimed, Version = 7,

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -26,6 +27,9 @@ public sealed class FakeServices : IAsyncDisposable
 
     /// <summary>Signs access tokens; what it publishes is Identity's JWKS.</summary>
     public TokenIssuer Issuer { get; } = new();
+
+    /// <summary>The API keys that Identity knows.</summary>
+    public FakeKeys Keys { get; } = new();
 
     /// <summary>Whether Identity gives its keys out.</summary>
     public bool IdentityAnswers { get; set; } = true;
@@ -69,9 +73,44 @@ public sealed class FakeServices : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
-    private Task AnswerAsync(HttpContext context) => context.Request.Path == "/.well-known/jwks.json"
-        ? KeysAsync(context)
-        : BehaveAsync(context, context.Request.Headers["X-Behave"].ToString());
+    /// <summary>What Identity has taken back, newest last: version n is the n-th.</summary>
+    public ConcurrentQueue<Guid> Revoked { get; } = new();
+
+    private Task AnswerAsync(HttpContext context) => context.Request.Path.Value switch
+    {
+        "/.well-known/jwks.json" => KeysAsync(context),
+        "/internal/revocations" => RevocationsAsync(context),
+        "/internal/api-keys/verify" => VerifyAsync(context),
+        _ => BehaveAsync(context, context.Request.Headers["X-Behave"].ToString()),
+    };
+
+    private Task VerifyAsync(HttpContext context)
+    {
+        if (IdentityAnswers && context.Request.Headers["X-EasySmart-Service-Key"] == GatewayHost.ServiceKey)
+        {
+            return Keys.AnswerAsync(context);
+        }
+
+        context.Abort();
+        return Task.CompletedTask;
+    }
+
+    private Task RevocationsAsync(HttpContext context)
+    {
+        if (!IdentityAnswers || context.Request.Headers["X-EasySmart-Service-Key"] != GatewayHost.ServiceKey)
+        {
+            context.Abort();
+            return Task.CompletedTask;
+        }
+
+        var after = int.Parse(context.Request.Query["after"]!, System.Globalization.CultureInfo.InvariantCulture);
+        var revoked = Revoked.ToArray();
+        return context.Response.WriteAsJsonAsync(new
+        {
+            version = revoked.Length,
+            revocations = revoked.Select((id, i) => new { version = i + 1, subject_id = id, at = DateTimeOffset.UtcNow }).Skip(after),
+        });
+    }
 
     private Task KeysAsync(HttpContext context)
     {

@@ -13,6 +13,8 @@ namespace EasySmart.Gateway.Tests;
 /// <summary>The gateway on Kestrel, with services of its own behind it.</summary>
 public sealed class GatewayHost() : ServiceHost<Program>("gateway")
 {
+    public const string ServiceKey = "a service key for tests, long enough";
+
     private TimeProvider? _clock;
 
     /// <summary>What is behind it.</summary>
@@ -50,6 +52,7 @@ public sealed class GatewayHost() : ServiceHost<Program>("gateway")
             Settings.TryAdd(key, value);
         }
 
+        Settings.TryAdd("Internal:ServiceKey", ServiceKey);
         Settings.TryAdd("RateLimits:Auth:PermitLimit", "1000000");
     }
 

@@ -37,7 +37,8 @@ public abstract class ServiceHost<TProgram>(string service) : WebApplicationFact
     public async ValueTask InitializeAsync()
     {
         await PrepareAsync();
-        UseKestrel(0);
+        // Not UseKestrel(0): the factory would set the port on a server that the program may have started already.
+        UseKestrel();
         StartServer();
     }
 
@@ -81,6 +82,7 @@ public abstract class ServiceHost<TProgram>(string service) : WebApplicationFact
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
         builder.UseEnvironment("Production");
+        builder.UseUrls("http://127.0.0.1:0");
         foreach (var (key, value) in Settings)
         {
             builder.UseSetting(key, value);

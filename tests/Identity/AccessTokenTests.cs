@@ -17,7 +17,7 @@ public sealed class AccessTokenTests(IdentityHost host)
         var (header, claims) = await VerifiedAsync(session.GetProperty("access_token").GetString()!);
         Assert.Equal("ES256", header.GetProperty("alg").GetString());
         Assert.Equal(
-            ["aud", "email", "exp", "iat", "iss", "jti", "permissions", "role", "sub", "tenant_id", "token_type", "user_id"],
+            ["aud", "email", "exp", "iat", "iss", "jti", "permissions", "role", "rv", "sid", "sub", "tenant_id", "token_type", "user_id"],
             claims.EnumerateObject().Select(c => c.Name).Order(StringComparer.Ordinal));
         var user = session.GetProperty("user");
         Assert.Equal("easysmart", claims.GetProperty("iss").GetString());

@@ -50,8 +50,6 @@ internal sealed class KeyMaker
 
 internal static class KeyCalls
 {
-    public const string ServiceKey = "a service key for tests, long enough";
-
     public static Guid Id(this JsonElement key) => key.GetProperty("api_key_id").GetGuid();
 
     public static string Text(this JsonElement key) => key.GetProperty("key").GetString()!;
@@ -77,7 +75,7 @@ internal static class KeyCalls
     public static async Task<HttpResponseMessage> VerifyAsync(this IdentityHost host, string key, string? address = "198.51.100.4")
     {
         using var gateway = host.Direct();
-        gateway.DefaultRequestHeaders.Add("X-EasySmart-Service-Key", ServiceKey);
+        gateway.DefaultRequestHeaders.Add("X-EasySmart-Service-Key", IdentityHost.ServiceKey);
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(key));
         return await gateway.PostAsJsonAsync("/internal/api-keys/verify", new { hash, address }, TestContext.Current.CancellationToken);
     }

@@ -10,6 +10,8 @@ namespace EasySmart.Identity.Tests;
 /// <summary>Identity on a database of its own. The one that all test classes share also takes its events from RabbitMQ.</summary>
 public sealed class IdentityHost : ServiceHost<Program>
 {
+    public const string ServiceKey = "a service key for tests, long enough";
+
     /// <summary>Nobody listens there: an extra host must not take the shared host's events from the queue.</summary>
     private const string NoRabbitMq = "amqp://127.0.0.1:1";
 
@@ -52,7 +54,12 @@ public sealed class IdentityHost : ServiceHost<Program>
         Settings["ConnectionStrings:DatabaseSystem"] = Database.For("identity_system");
         Settings["ConnectionStrings:RabbitMq"] = NoRabbitMq;
         Settings["Identity:SigningKey"] = NewSigningKey();
+        Settings["Idempotency:Key"] = Convert.ToBase64String(new byte[32]);
+        Settings["Internal:ServiceKey"] = ServiceKey;
+        // All tests come from one address.
+        Settings["RateLimits:Auth:PermitLimit"] = "1000000";
         Settings["RateLimits:AuthEmail:PermitLimit"] = "1000";
+        Settings["RateLimits:Registrations:PermitLimit"] = "1000000";
         foreach (var (key, value) in _changes)
         {
             if (value is null)

@@ -11,6 +11,7 @@ public sealed class IsolationTests(IdentityHost host)
     [Theory]
     [InlineData("tenants", "id")]
     [InlineData("users", "tenant_id")]
+    [InlineData("sessions", "tenant_id")]
     [InlineData("refresh_tokens", "tenant_id")]
     [InlineData("audit", "tenant_id")]
     public async Task A_query_without_where_sees_one_tenant(string table, string column)
@@ -49,10 +50,19 @@ public sealed class IsolationTests(IdentityHost host)
     }
 
     [Theory]
+    [InlineData("identity_app", "SELECT hash FROM api_keys")]
+    [InlineData("identity_app", "UPDATE api_keys SET scopes = '{system:admin}'")]
+    [InlineData("identity_app", "UPDATE api_keys SET last_used_at = now()")]
+    [InlineData("identity_app", "DELETE FROM api_keys")]
+    [InlineData("identity_system", "DELETE FROM api_keys")]
+    [InlineData("identity_app", "DELETE FROM idempotency_keys")]
     [InlineData("identity_app", "SELECT FROM outbox")]
     [InlineData("identity_app", "SELECT FROM inbox")]
     [InlineData("identity_app", "UPDATE users SET role = 'super_admin', tenant_id = NULL")]
-    [InlineData("identity_app", "INSERT INTO tenants VALUES (gen_random_uuid(), 'active', now())")]
+    [InlineData("identity_app", "UPDATE users SET email = 'me@example.com'")]
+    [InlineData("identity_app", "INSERT INTO tenants VALUES (gen_random_uuid(), 'active', now(), 'x')")]
+    [InlineData("identity_app", "SELECT FROM throttles")]
+    [InlineData("identity_app", "DELETE FROM revocations")]
     [InlineData("identity_app", "DELETE FROM refresh_tokens")]
     [InlineData("identity_app", "INSERT INTO audit (event_id) VALUES (gen_random_uuid())")]
     [InlineData("identity_app", "UPDATE audit SET result = 'success'")]

@@ -43,10 +43,12 @@ public sealed class PasswordTests
         using var hasher = new PasswordHasher(new Meters());
         var stored = await hasher.HashAsync("Corr3ct-horse", Cancellation);
         Assert.NotEqual(stored, await hasher.HashAsync("Corr3ct-horse", Cancellation));
-        Assert.True(await hasher.VerifyAsync(stored, "Corr3ct-horse", Cancellation));
-        Assert.False(await hasher.VerifyAsync(stored, "corr3ct-horse", Cancellation));
-        Assert.False(await hasher.VerifyAsync(null, "Corr3ct-horse", Cancellation));
-        Assert.False(await hasher.VerifyAsync("what is this", "Corr3ct-horse", Cancellation));
+        Assert.Equal(new PasswordCheck(true), await hasher.CheckAsync(stored, "Corr3ct-horse", Cancellation));
+        foreach (var (hash, password) in new[] { (stored, "corr3ct-horse"), (null, "Corr3ct-horse"), ("what is this", "Corr3ct-horse"), ("$2a$99$x", "x") })
+        {
+            Assert.Equal(new PasswordCheck(false), await hasher.CheckAsync(hash, password, Cancellation));
+        }
+
         Assert.True(PasswordHash.TryRead(stored, out var read));
         Assert.Equal(stored, read.ToString());
     }
@@ -60,7 +62,22 @@ public sealed class PasswordTests
         const string Reference = "$argon2id$v=19$m=64,t=2,p=1$YW5hQGV4YW1wbGUuY29t$QdUB01+N3pScrJJeSs8z4s5YuaivNXkxH+L+p/7pExg";
         Assert.True(PasswordHash.TryRead(Reference, out var read));
         Assert.Equal((new Argon2Cost(64, 2, 1), salt), (read.Cost, System.Text.Encoding.ASCII.GetString(read.Salt)));
-        Assert.True(await hasher.VerifyAsync(Reference, password, Cancellation));
+        var check = await hasher.CheckAsync(Reference, password, Cancellation);
+        Assert.True(check.IsRight);
+        // Those parameters are not today's: the next login stores it anew.
+        Assert.Equal(new PasswordCheck(true), await hasher.CheckAsync(check.Upgrade, password, Cancellation));
+    }
+
+    [Theory]
+    [InlineData("$2a$06$m0CrhHm10qJ3lXRY.5zDGO3rS2KdeeWLuGmsfGlMfOxih58VYVfxe", "a")]
+    [InlineData("$2b$06$m0CrhHm10qJ3lXRY.5zDGO3rS2KdeeWLuGmsfGlMfOxih58VYVfxe", "a")]
+    public async Task A_bcrypt_hash_of_the_earlier_backend_verifies_and_is_upgraded(string stored, string password)
+    {
+        using var hasher = new PasswordHasher(new Meters());
+        var check = await hasher.CheckAsync(stored, password, Cancellation);
+        Assert.True(check.IsRight);
+        Assert.StartsWith("$argon2id$", check.Upgrade, StringComparison.Ordinal);
+        Assert.Equal(new PasswordCheck(false), await hasher.CheckAsync(stored, password + "b", Cancellation));
     }
 
     [Theory]

@@ -12,6 +12,12 @@ internal sealed class Person(IdentityHost host)
 
     public string Email { get; init; } = $"{Guid.CreateVersion7():N}@example.com";
 
+    /// <summary>Of rows of <c>refresh_tokens t</c>: this person's.</summary>
+    public string Owns => $"JOIN sessions s ON s.id = t.session_id {OwnsSession}";
+
+    /// <summary>Of rows of <c>sessions s</c>: this person's.</summary>
+    public string OwnsSession => $"JOIN users u ON u.id = s.user_id WHERE u.email = '{Email}'";
+
     private HttpClient Client { get; } = host.Anonymous();
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -32,8 +38,19 @@ internal sealed class Person(IdentityHost host)
 
     public Task<HttpResponseMessage> LoginAsync(string password = Password) => PostAsync("/auth/login", new { email = Email, password });
 
-    public Task<HttpResponseMessage> RefreshAsync(JsonElement tokens) =>
-        PostAsync("/auth/refresh", new { refresh_token = tokens.GetProperty("refresh_token").GetString() });
+    public async Task<HttpResponseMessage> RefreshAsync(JsonElement tokens, string? idempotencyKey = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/auth/refresh")
+        {
+            Content = JsonContent.Create(new { refresh_token = tokens.GetProperty("refresh_token").GetString() }),
+        };
+        if (idempotencyKey is not null)
+        {
+            request.Headers.Add("Idempotency-Key", idempotencyKey);
+        }
+
+        return await Client.SendAsync(request, Cancellation);
+    }
 
     public Task<HttpResponseMessage> PostAsync(string path, object body) => Client.PostAsJsonAsync(path, body, Cancellation);
 

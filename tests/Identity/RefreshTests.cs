@@ -1,4 +1,6 @@
 using EasySmart.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace EasySmart.Identity.Tests;
 
@@ -17,26 +19,34 @@ public sealed class RefreshTests(IdentityHost host)
 
         var rows = await Sql.RowsAsync(
             host.Database.ForSuperuser(),
-            $"SELECT t.* FROM refresh_tokens t JOIN users u ON u.id = t.user_id WHERE u.email = '{person.Email}' ORDER BY t.created_at");
+            $"SELECT t.* FROM refresh_tokens t {person.Owns} ORDER BY t.created_at");
         Assert.Equal(3, rows.Count);
-        Assert.Single(rows.Select(r => r["family_id"]).Distinct());
+        Assert.Single(rows.Select(r => r["session_id"]).Distinct());
         Assert.Equal([true, true, false], rows.Select(r => r["used_at"] is not null));
         Assert.All(rows, r => Assert.Equal(TimeSpan.FromDays(30), (DateTime)r["expires_at"]! - (DateTime)r["created_at"]!));
     }
 
     [Fact]
-    public async Task A_spent_token_is_401_and_audited()
+    public async Task A_second_use_is_401_ends_the_session_and_is_audited()
     {
         var (person, tokens) = await Person.RegisteredAsync(host);
-        await Person.OkAsync(await person.RefreshAsync(tokens));
+        var successor = await Person.OkAsync(await person.RefreshAsync(tokens));
         await Envelope.AssertAsync(await person.RefreshAsync(tokens), 401, "unauthorized");
+        // Whoever of the two was the thief: both are out.
+        await Envelope.AssertAsync(await person.RefreshAsync(successor), 401, "unauthorized");
         await person.AuditedAsync("auth.refresh", "success");
         var record = await person.AuditedAsync("auth.refresh_reused", "failed");
         Assert.Equal("warning", record["severity"]);
+        Assert.Equal(1, await Sql.CountAsync(
+            host.Database.ForSuperuser(), $"revocations r JOIN sessions s ON s.id = r.subject_id {person.OwnsSession} AND kind = 'session'"));
+
+        // The other login of the same person goes on.
+        var other = await Person.OkAsync(await person.LoginAsync());
+        await Person.OkAsync(await person.RefreshAsync(other));
     }
 
     [Fact]
-    public async Task Of_twenty_at_once_one_wins()
+    public async Task Of_twenty_at_once_one_wins_and_the_rest_end_the_session()
     {
         var (person, tokens) = await Person.RegisteredAsync(host);
         var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => person.RefreshAsync(tokens)));
@@ -46,19 +56,52 @@ public sealed class RefreshTests(IdentityHost host)
             await Envelope.AssertAsync(other, 401, "unauthorized");
         }
 
-        Assert.Equal(2, await Sql.CountAsync(
-            host.Database.ForSuperuser(), $"refresh_tokens t JOIN users u ON u.id = t.user_id WHERE u.email = '{person.Email}'"));
+        Assert.Equal(2, await Sql.CountAsync(host.Database.ForSuperuser(), $"refresh_tokens t {person.Owns}"));
+        await Envelope.AssertAsync(await person.RefreshAsync(await Person.OkAsync(winner)), 401, "unauthorized");
+    }
+
+    [Fact]
+    public async Task A_retry_with_the_same_key_gets_the_same_successor()
+    {
+        var (person, tokens) = await Person.RegisteredAsync(host);
+        var answers = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => person.RefreshAsync(tokens, "key-1")));
+        var successors = await Task.WhenAll(answers.Select(Person.OkAsync));
+        Assert.Single(successors.Select(s => s.GetProperty("refresh_token").GetString()).Distinct());
+        Assert.Equal(2, await Sql.CountAsync(host.Database.ForSuperuser(), $"refresh_tokens t {person.Owns}"));
+        await Person.OkAsync(await person.RefreshAsync(successors[0]));
     }
 
     [Theory]
-    [InlineData("expires_at = now()")]
-    [InlineData("revoked_at = now()")]
-    public async Task An_expired_or_revoked_token_is_401(string change)
+    [InlineData(null)]
+    [InlineData("key-2")]
+    public async Task A_retry_with_another_key_or_none_is_reuse(string? key)
     {
         var (person, tokens) = await Person.RegisteredAsync(host);
-        await Sql.RunAsync(
-            host.Database.ForSuperuser(),
-            $"UPDATE refresh_tokens SET {change} WHERE user_id = (SELECT id FROM users WHERE email = '{person.Email}')");
+        var successor = await Person.OkAsync(await person.RefreshAsync(tokens, "key-1"));
+        await Envelope.AssertAsync(await person.RefreshAsync(tokens, key), 401, "unauthorized");
+        await Envelope.AssertAsync(await person.RefreshAsync(successor), 401, "unauthorized");
+    }
+
+    [Theory]
+    [InlineData("UPDATE refresh_tokens t SET used_at = used_at - interval '10 seconds' FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = t.session_id AND u.email = '{0}'")]
+    [InlineData("UPDATE refresh_tokens t SET used_at = now() FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = t.session_id AND used_at IS NULL AND u.email = '{0}'")]
+    public async Task A_retry_that_comes_late_or_after_the_successor_was_used_is_reuse(string meanwhile)
+    {
+        var (person, tokens) = await Person.RegisteredAsync(host);
+        var successor = await Person.OkAsync(await person.RefreshAsync(tokens, "key-1"));
+        await Sql.RunAsync(host.Database.ForSuperuser(), string.Format(System.Globalization.CultureInfo.InvariantCulture, meanwhile, person.Email));
+        await Envelope.AssertAsync(await person.RefreshAsync(tokens, "key-1"), 401, "unauthorized");
+        await Envelope.AssertAsync(await person.RefreshAsync(successor), 401, "unauthorized");
+    }
+
+    [Theory]
+    [InlineData("refresh_tokens t SET expires_at = now() FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = t.session_id")]
+    [InlineData("sessions s SET ended_at = now() FROM users u WHERE u.id = s.user_id")]
+    [InlineData("sessions s SET expires_at = now() FROM users u WHERE u.id = s.user_id")]
+    public async Task An_expired_or_ended_session_is_401(string change)
+    {
+        var (person, tokens) = await Person.RegisteredAsync(host);
+        await Sql.RunAsync(host.Database.ForSuperuser(), $"UPDATE {change} AND u.email = '{person.Email}'");
         await Envelope.AssertAsync(await person.RefreshAsync(tokens), 401, "unauthorized");
     }
 
@@ -76,12 +119,14 @@ public sealed class RefreshTests(IdentityHost host)
     }
 
     [Fact]
-    public async Task Expired_tokens_are_forgotten_at_the_next_login()
+    public async Task What_expired_is_forgotten()
     {
         var (person, _) = await Person.RegisteredAsync(host);
-        var mine = $"WHERE user_id = (SELECT id FROM users WHERE email = '{person.Email}')";
-        await Sql.RunAsync(host.Database.ForSuperuser(), $"UPDATE refresh_tokens SET expires_at = now() {mine}");
         await Person.OkAsync(await person.LoginAsync());
-        Assert.Equal(1, await Sql.CountAsync(host.Database.ForSuperuser(), $"refresh_tokens {mine}"));
+        await Sql.RunAsync(
+            host.Database.ForSuperuser(),
+            $"UPDATE sessions SET expires_at = now() WHERE id = (SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = '{person.Email}' LIMIT 1)");
+        await host.Services.GetServices<IHostedService>().OfType<Cleaner>().Single().CleanAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(1, await Sql.CountAsync(host.Database.ForSuperuser(), $"refresh_tokens t {person.Owns}"));
     }
 }

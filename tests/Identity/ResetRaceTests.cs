@@ -22,7 +22,7 @@ public sealed class ResetRaceTests(IdentityHost host)
 
         // As the command does it, stopped before its commit.
         await RunAsync($"UPDATE users SET password_hash = '' WHERE email = '{person.Email}'");
-        await RunAsync($"UPDATE refresh_tokens SET revoked_at = now() WHERE user_id = (SELECT id FROM users WHERE email = '{person.Email}')");
+        await RunAsync($"UPDATE sessions SET ended_at = now() WHERE user_id = (SELECT id FROM users WHERE email = '{person.Email}')");
         var acting = act(person, tokens);
         await Eventually.TrueAsync(async () => await Sql.CountAsync(
             host.Database.ForSuperuser(), $"pg_stat_activity WHERE {connection.ProcessID} = ANY(pg_blocking_pids(pid))") > 0);
@@ -30,7 +30,7 @@ public sealed class ResetRaceTests(IdentityHost host)
 
         await Envelope.AssertAsync(await acting, 401, "unauthorized");
         Assert.Equal(0, await Sql.CountAsync(
-            host.Database.ForSuperuser(), $"refresh_tokens t JOIN users u ON u.id = t.user_id WHERE u.email = '{person.Email}' AND revoked_at IS NULL"));
+            host.Database.ForSuperuser(), $"sessions s JOIN users u ON u.id = s.user_id WHERE u.email = '{person.Email}' AND ended_at IS NULL"));
 
         async Task RunAsync(string sql)
         {

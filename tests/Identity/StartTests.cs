@@ -15,9 +15,14 @@ public sealed class StartTests(IdentityHost shared)
         { "Identity:SigningKey", "not base64" },
         { "Identity:SigningKey", KeyOnAnotherCurve() },
         { "Identity:Registration", "maybe" },
+        { "Identity:WebhookApiKey", "esk_short" },
+        { "Idempotency:Key", null },
+        { "Idempotency:Key", "not base64" },
         { "Identity:AccessTokenSeconds", "0" },
         { "Identity:SuperAdmin:Password", "Feeble" },
-        { "RateLimits:AuthEmail:PermitLimit", "0" },
+        { "Identity:VerificationKeys:0", "not base64" },
+        { "Internal:ServiceKey", null },
+        { "RateLimits:Auth:PermitLimit", "0" },
         { "RateLimits:AuthEmail:WindowSeconds", "0" },
     };
 

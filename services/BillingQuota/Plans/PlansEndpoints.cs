@@ -10,7 +10,7 @@ internal static class PlansEndpoints
         tenants.MapGet("/quotas", GetQuotas.HandleAsync);
 
         // For sister services: not routed by the gateway, and so not in the API document.
-        var sisters = app.MapGroup("/internal").RequireKey("X-EasySmart-Service-Key", InternalOptions.KeySetting).ExcludeFromDescription();
+        var sisters = app.MapGroup("/internal").RequireServiceKey();
         sisters.MapGet("/quotas", ListQuotas.HandleAsync);
     }
 }

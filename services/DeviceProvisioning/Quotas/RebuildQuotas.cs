@@ -1,5 +1,5 @@
-using EasySmart.DeviceProvisioning.Replication;
 using EasySmart.ServiceDefaults;
+using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
 
@@ -54,7 +54,7 @@ public sealed partial class RebuildQuotas(
         await using var connection = await database.OpenConnectionAsync(cancellation);
         using var client = clients.CreateClient();
         client.Timeout = TimeSpan.FromSeconds(10);
-        client.DefaultRequestHeaders.Add(ReplicationEndpoints.KeyHeader, configuration[ReplicationEndpoints.KeySetting]);
+        ServiceKey.AddTo(client, configuration);
         var (after, count) = (0L, 0);
         while (true)
         {

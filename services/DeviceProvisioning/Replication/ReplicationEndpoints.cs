@@ -5,13 +5,9 @@ namespace EasySmart.DeviceProvisioning.Replication;
 /// <summary>For sister services that keep a replica of the devices. The gateway does not route these.</summary>
 public static class ReplicationEndpoints
 {
-    public const string KeyHeader = "X-EasySmart-Service-Key";
-
-    public const string KeySetting = "Internal:ServiceKey";
-
     public static void MapReplication(this IEndpointRouteBuilder app)
     {
-        var devices = app.MapGroup("/internal/devices").RequireKey(KeyHeader, KeySetting).ExcludeFromDescription();
+        var devices = app.MapGroup("/internal/devices").RequireServiceKey();
         devices.MapGet("", ListDeviceStates.HandleAsync);
         devices.MapGet("/{deviceId}", GetDeviceState.HandleAsync);
     }

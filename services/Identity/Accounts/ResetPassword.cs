@@ -1,5 +1,8 @@
 using EasySmart.Contracts.Auditing;
+using EasySmart.Identity.Auth;
 using EasySmart.Identity.Passwords;
+using EasySmart.Identity.Revocations;
+using EasySmart.Identity.Tokens;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 using Microsoft.EntityFrameworkCore;
@@ -34,7 +37,7 @@ internal static class ResetPassword
         var db = scope.ServiceProvider.GetRequiredService<SystemContext<IdentityDb>>().Value;
         var clock = scope.ServiceProvider.GetRequiredService<TimeProvider>();
         if (!EmailAddress.TryRead(text, out var email)
-            || await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Email == email, cancellation) is not { } user)
+            || await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Email == email && u.Status != AccountStatus.Deleted, cancellation) is not { } user)
         {
             await Console.Error.WriteLineAsync($"No account has this e-mail address. Usage: {Name} <email>");
             return 1;
@@ -44,14 +47,13 @@ internal static class ResetPassword
         var hash = await scope.ServiceProvider.GetRequiredService<PasswordHasher>().HashAsync(password, cancellation);
         await using (var transaction = await db.Database.BeginTransactionAsync(cancellation))
         {
-            // The user first: logins and refreshes under way finish before it, with tokens that are revoked below, or fail after it.
-            await db.Users.Where(u => u.Id == user.Id).ExecuteUpdateAsync(set => set.SetProperty(u => u.PasswordHash, hash), cancellation);
-            var now = clock.GetMoment();
-            await db.RefreshTokens.Where(t => t.UserId == user.Id && t.RevokedAt == null)
-                .ExecuteUpdateAsync(set => set.SetProperty(t => t.RevokedAt, now), cancellation);
+            user = await db.HoldUserAsync(user.Id, user.TenantId, cancellation);
+            user.PasswordHash = hash;
+            await db.EndSessionsAsync(user, except: null, clock, cancellation);
             // A running service publishes it.
-            db.Publish(Record(user, clock), user.TenantId?.ToString() ?? "");
+            db.Publish(Record(user, clock), user.TenantId.EventKey());
             await db.SaveChangesAsync(cancellation);
+            await db.RevokeAsync(RevocationKind.User, user.TenantId, [user.Id], clock, cancellation);
             await transaction.CommitAsync(cancellation);
         }
 

@@ -8,7 +8,7 @@ internal sealed class User
     /// <summary>Null for a super-admin.</summary>
     public Guid? TenantId { get; init; }
 
-    public Tenant? Tenant { get; init; }
+    public Tenant? Tenant { get; set; }
 
     /// <summary>As <see cref="EmailAddress.TryRead"/> gives it.</summary>
     public required string Email { get; init; }
@@ -22,6 +22,9 @@ internal sealed class User
     public required DateTimeOffset CreatedAt { get; init; }
 
     public DateTimeOffset? LastLoginAt { get; set; }
+
+    /// <summary>Grows with every change that others are told of.</summary>
+    public long Version { get; set; } = 1;
 
     /// <summary>Why the user may not act, as the audit says it; null when it may.</summary>
     public string? Refusal => (Status, Tenant?.Status) switch

@@ -7,8 +7,6 @@ namespace EasySmart.Identity.ApiKeys;
 /// <summary>Keys for programs. The contract has no permission of their own for them: who may manage people may manage keys.</summary>
 internal static class ApiKeysEndpoints
 {
-    public static void AddApiKeys(this IHostApplicationBuilder builder) => builder.Services.AddHostedService<WebhookKey>();
-
     public static void MapApiKeys(this IEndpointRouteBuilder routes)
     {
         var keys = routes.MapGroup("/api-keys").WithTags("API keys");

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using EasySmart.Identity.Accounts;
 using EasySmart.Identity.Passwords;
+using EasySmart.Identity.Throttling;
 using EasySmart.Identity.Tokens;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
@@ -28,53 +29,52 @@ internal static class Login
 {
     public static async Task<Results<Ok<SignedIn>, ProblemResult>> HandleAsync(
         LoginRequest request, Caller caller, SystemContext<IdentityDb> system, PasswordHasher passwords, Sessions sessions,
-        Attempts attempts, TimeProvider clock, CancellationToken cancellation)
+        Throttles throttles, TimeProvider clock, CancellationToken cancellation)
     {
-        if (attempts.Refuse(caller, request.Email) is { } refusal)
+        var db = system.Value;
+        if (await throttles.RefuseAsync(db, caller, request.Email, cancellation) is { } refusal)
         {
             return refusal;
         }
 
-        var db = system.Value;
         // What is not an address names no account, and may hold what neither PostgreSQL nor the audit can (or a password in the wrong field).
-        var user = EmailAddress.TryRead(request.Email, out var email)
-            ? await db.Users.Include(u => u.Tenant).SingleOrDefaultAsync(u => u.Email == email, cancellation)
+        // Of accounts that were deleted and made anew under one address, the living one.
+        var found = EmailAddress.TryRead(request.Email, out var email)
+            ? await db.Users.AsNoTracking().Where(u => u.Email == email)
+                .OrderBy(u => u.Status == AccountStatus.Deleted).ThenByDescending(u => u.Id).FirstOrDefaultAsync(cancellation)
             : null;
-        if (!await passwords.VerifyAsync(user?.PasswordHash, request.Password, cancellation))
+        var check = await passwords.CheckAsync(found?.PasswordHash, request.Password, cancellation);
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
+        var user = found is null ? null : await db.HoldUserAsync(found.Id, found.TenantId, cancellation);
+        // Checked without holding the row, since it takes long: the password may have been changed meanwhile.
+        if (!check.IsRight || user!.PasswordHash != found!.PasswordHash)
         {
-            var reason = user is null ? "unknown_email" : "wrong_password";
-            return await RefuseAsync("failed", reason, Problem.Unauthorized("E-mail or password is wrong"));
+            await throttles.FailedAsync(db, caller, request.Email, cancellation);
+            return await RefuseAsync("failed", user is null ? "unknown_email" : "wrong_password", Problem.Unauthorized("E-mail or password is wrong"));
         }
 
+        await Throttles.SucceededAsync(db, caller, request.Email, cancellation);
         // Only who knows the password learns about the account.
-        if (user!.Refusal is { } why)
+        if (user.Refusal is { } why)
         {
             return await RefuseAsync("denied", why, Problem.Forbidden("This account is not active"));
         }
 
-        var now = user.LastLoginAt = clock.GetMoment();
-        var tokens = sessions.Begin(db, user);
-        db.Publish(caller.Audit(clock, "auth.login", "login").By(user), Key(user));
-        try
-        {
-            await db.SaveChangesAsync(cancellation);
-        }
-        catch (DbUpdateConcurrencyException)
-        {
-            return Problem.Unauthorized("E-mail or password is wrong");
-        }
-
-        await db.RefreshTokens.Where(t => t.UserId == user.Id && t.ExpiresAt < now).ExecuteDeleteAsync(cancellation);
+        user.LastLoginAt = clock.GetMoment();
+        user.PasswordHash = check.Upgrade ?? user.PasswordHash;
+        var tokens = await sessions.BeginAsync(db, user, caller, cancellation);
+        db.Publish(caller.Audit(clock, "auth.login", "login").By(user), user.TenantId.EventKey());
+        await db.SaveChangesAsync(cancellation);
+        await transaction.CommitAsync(cancellation);
         return TypedResults.Ok(SignedIn.As(user, tokens));
 
         async Task<ProblemResult> RefuseAsync(string result, string reason, ProblemResult answer)
         {
             var record = caller.Audit(clock, "auth.login", "login", result, new { reason, email }) with { Severity = "warning" };
-            db.Publish(record.About(user), Key(user));
+            db.Publish(record.About(user), (user?.TenantId).EventKey());
             await db.SaveChangesAsync(cancellation);
+            await transaction.CommitAsync(cancellation);
             return answer;
         }
     }
-
-    private static string Key(User? user) => user?.TenantId?.ToString() ?? "";
 }

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using EasySmart.Contracts.Identity;
 using EasySmart.Identity.Accounts;
 using EasySmart.Identity.Passwords;
+using EasySmart.Identity.Throttling;
 using EasySmart.Identity.Tokens;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
@@ -22,6 +23,10 @@ public sealed record RegisterRequest
     /// <summary>8 to 128 characters with upper case, lower case, digit and special character.</summary>
     [Required(ErrorMessage = "Is needed"), AccountPassword]
     public string Password { get; init; } = "";
+
+    /// <summary>What the new tenant is called; its first admin's e-mail address when absent.</summary>
+    [TenantName]
+    public string? TenantName { get; init; }
 }
 
 /// <summary><c>POST /auth/register</c>: a new tenant, and its first admin.</summary>
@@ -29,31 +34,38 @@ internal static class Register
 {
     public static async Task<Results<Created<SignedIn>, ProblemResult>> HandleAsync(
         RegisterRequest request, Caller caller, SystemContext<IdentityDb> system, PasswordHasher passwords, Sessions sessions,
-        Attempts attempts, IOptions<IdentityOptions> options, TimeProvider clock, CancellationToken cancellation)
+        Throttles throttles, IOptions<IdentityOptions> options, TimeProvider clock, CancellationToken cancellation)
     {
         if (options.Value.Registration == Registration.Closed)
         {
             return Problem.Forbidden("Registration is closed; ask the operator for an account");
         }
 
-        if (attempts.Refuse(caller, request.Email) is { } refusal)
+        var db = system.Value;
+        if (await throttles.RefuseAsync(db, caller, request.Email, cancellation) is { } refusal)
         {
             return refusal;
         }
 
-        var db = system.Value;
-        var tenant = new Tenant { CreatedAt = clock.GetMoment() };
+        var email = EmailAddress.TryRead(request.Email, out var address) ? address : throw new InvalidOperationException("Validated before");
+        var tenant = new Tenant { Name = request.TenantName?.Trim() ?? TenantNameAttribute.From(email), CreatedAt = clock.GetMoment() };
         var user = new User
         {
             TenantId = tenant.Id,
             Tenant = tenant,
-            Email = EmailAddress.TryRead(request.Email, out var email) ? email : throw new InvalidOperationException("Validated before"),
+            Email = email,
             PasswordHash = await passwords.HashAsync(request.Password, cancellation),
             Role = Role.TenantAdmin,
             CreatedAt = tenant.CreatedAt,
         };
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
+        if (await throttles.RefuseRegistrationAsync(db, caller, cancellation) is { } tooMany)
+        {
+            return tooMany;
+        }
+
         db.Add(user);
-        var tokens = sessions.Begin(db, user);
+        var tokens = await sessions.BeginAsync(db, user, caller, cancellation);
         PublishTo(db, user, caller, clock);
         try
         {
@@ -61,33 +73,24 @@ internal static class Register
         }
         catch (Exception exception) when (exception.ViolatedConstraint() == "users_email_unique")
         {
-            // Nothing of the attempt was committed; that there was one is, since it tells the caller who has an account.
+            // Nothing of the attempt is committed; that there was one is, since it tells the caller who has an account.
+            await transaction.RollbackAsync(cancellation);
             db.ChangeTracker.Clear();
             db.Publish(caller.Audit(clock, "auth.register", "create", "failed", new { reason = "email_taken", email }) with { Severity = "warning" });
             await db.SaveChangesAsync(cancellation);
             return Problem.Conflict("This e-mail address has an account already");
         }
 
+        await transaction.CommitAsync(cancellation);
         return TypedResults.Created((string?)null, SignedIn.As(user, tokens));
     }
 
     private static void PublishTo(IdentityDb db, User user, Caller caller, TimeProvider clock)
     {
         // One key, so that nobody hears of a user whose tenant it does not know yet.
-        var (tenant, now) = (user.TenantId!.Value, clock.GetUtcNow());
-        var key = tenant.ToString();
-        db.Publish(new TenantCreated { TenantId = tenant, OccurredAt = now, RequestId = caller.RequestId }, key);
-        db.Publish(
-            new UserRegistered
-            {
-                TenantId = tenant,
-                UserId = user.Id,
-                Email = user.Email,
-                Role = user.Role.Spell(),
-                OccurredAt = now,
-                RequestId = caller.RequestId,
-            },
-            key);
+        var key = user.TenantId.EventKey();
+        db.Publish(new TenantCreated { TenantId = user.TenantId!.Value, OccurredAt = clock.GetUtcNow(), RequestId = caller.RequestId }, key);
+        db.PublishRegistered(user, caller, clock);
         db.Publish(caller.Audit(clock, "auth.register", "create").By(user), key);
     }
 }

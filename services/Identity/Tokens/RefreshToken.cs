@@ -1,21 +1,20 @@
 using System.Security.Cryptography;
 using System.Text;
-using EasySmart.Identity.Accounts;
 using Microsoft.IdentityModel.Tokens;
 
 namespace EasySmart.Identity.Tokens;
 
-/// <summary>A refresh token that was handed out: 256 random bits, of which only the SHA-256 is kept.</summary>
+/// <summary>A refresh token that was handed out. All tokens of a session are one family: each is the successor of the one before.</summary>
 internal sealed class RefreshToken
 {
     public static readonly TimeSpan Lifetime = TimeSpan.FromDays(30);
 
+    /// <summary>How long a retry after a lost answer is given the same successor.</summary>
+    private static readonly TimeSpan RetryWindow = TimeSpan.FromSeconds(10);
+
     public Guid Id { get; init; } = Guid.CreateVersion7();
 
-    /// <summary>The session: one login and everything that was rotated out of it.</summary>
-    public Guid FamilyId { get; init; }
-
-    public Guid UserId { get; init; }
+    public Guid SessionId { get; init; }
 
     public Guid? TenantId { get; init; }
 
@@ -26,26 +25,45 @@ internal sealed class RefreshToken
     public DateTimeOffset ExpiresAt { get; init; }
 
     /// <summary>When it was exchanged for its successor.</summary>
-    public DateTimeOffset? UsedAt { get; init; }
+    public DateTimeOffset? UsedAt { get; private set; }
 
-    /// <summary>When it was taken back.</summary>
-    public DateTimeOffset? RevokedAt { get; init; }
+    /// <summary>SHA-256 of the <c>Idempotency-Key</c> of that exchange.</summary>
+    public byte[]? RetryKey { get; private set; }
 
-    public static (RefreshToken Token, string Text) Make(User user, Guid family, DateTimeOffset now)
+    /// <summary>The random part of the successor, when there was an <c>Idempotency-Key</c>.</summary>
+    public byte[]? RetrySalt { get; private set; }
+
+    public static RefreshToken For(Session session, string text, DateTimeOffset now) => new()
     {
-        var text = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
-        var token = new RefreshToken
+        SessionId = session.Id,
+        TenantId = session.TenantId,
+        Hash = OneTimeToken.HashOf(text),
+        CreatedAt = now,
+        ExpiresAt = now + Lifetime,
+    };
+
+    /// <summary>Spends the token, whose text is <paramref name="text"/>.</summary>
+    /// <returns>The text of its successor.</returns>
+    public string Spend(string text, string? idempotencyKey, DateTimeOffset now)
+    {
+        UsedAt = now;
+        if (idempotencyKey is null)
         {
-            FamilyId = family,
-            UserId = user.Id,
-            TenantId = user.TenantId,
-            Hash = HashOf(text),
-            CreatedAt = now,
-            ExpiresAt = now + Lifetime,
-        };
-        return (token, text);
+            return OneTimeToken.New();
+        }
+
+        RetryKey = OneTimeToken.HashOf(idempotencyKey);
+        RetrySalt = RandomNumberGenerator.GetBytes(32);
+        return Successor(text, RetrySalt);
     }
 
-    // A plain hash is enough: there is nothing to guess in 256 random bits.
-    public static byte[] HashOf(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
+    /// <summary>The text of the successor that it was spent for, when this is the retry of that exchange; null when it is another use.</summary>
+    public string? Retry(string text, string? idempotencyKey, DateTimeOffset now) =>
+        idempotencyKey is not null && RetryKey is not null && RetrySalt is not null && now - UsedAt <= RetryWindow
+        && CryptographicOperations.FixedTimeEquals(OneTimeToken.HashOf(idempotencyKey), RetryKey)
+            ? Successor(text, RetrySalt)
+            : null;
+
+    // From the old token, which is not kept here, and the salt, which nobody else has: neither the database nor a stolen token alone tells it.
+    private static string Successor(string text, byte[] salt) => Base64UrlEncoder.Encode(HMACSHA256.HashData(Encoding.UTF8.GetBytes(text), salt));
 }

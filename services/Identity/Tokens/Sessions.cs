@@ -1,4 +1,6 @@
 using EasySmart.Identity.Accounts;
+using EasySmart.Identity.Revocations;
+using EasySmart.ServiceDefaults.Auth;
 
 namespace EasySmart.Identity.Tokens;
 
@@ -15,17 +17,32 @@ public sealed record SignedIn(string AccessToken, string RefreshToken, int Expir
         new(tokens.AccessToken, tokens.RefreshToken, tokens.ExpiresIn, UserView.Of(user));
 }
 
-/// <summary>Begins sessions and continues them.</summary>
+/// <summary>
+/// Begins sessions and continues them. The user is held (<see cref="Holding"/>) or new; tokens are good once the transaction
+/// commits.
+/// </summary>
 internal sealed class Sessions(AccessTokens access, TimeProvider clock)
 {
-    /// <summary>A new session for the user. The tokens are good once <paramref name="db"/> is saved.</summary>
-    public IssuedTokens Begin(IdentityDb db, User user) => Continue(db, user, Guid.CreateVersion7());
-
-    /// <summary>The next tokens of a session.</summary>
-    public IssuedTokens Continue(IdentityDb db, User user, Guid family)
+    /// <summary>A new session for the user.</summary>
+    public async Task<IssuedTokens> BeginAsync(IdentityDb db, User user, Caller caller, CancellationToken cancellation)
     {
-        var (token, text) = RefreshToken.Make(user, family, clock.GetMoment());
-        db.Add(token);
-        return new IssuedTokens(access.Issue(user), text, access.LifetimeSeconds);
+        var now = clock.GetMoment();
+        var session = new Session { UserId = user.Id, TenantId = user.TenantId, CreatedAt = now };
+        db.Add(session);
+        return await ContinueAsync(db, user, session, caller, OneTimeToken.New(), cancellation);
     }
+
+    /// <summary>The next tokens of a session; the refresh token is <paramref name="text"/>.</summary>
+    public async Task<IssuedTokens> ContinueAsync(
+        IdentityDb db, User user, Session session, Caller caller, string text, CancellationToken cancellation)
+    {
+        var now = clock.GetMoment();
+        session.Use(caller, now);
+        db.Add(RefreshToken.For(session, text, now));
+        return await AgainAsync(db, user, session, text, cancellation);
+    }
+
+    /// <summary>A new access token beside a refresh token that was handed out before.</summary>
+    public async Task<IssuedTokens> AgainAsync(IdentityDb db, User user, Session session, string text, CancellationToken cancellation) =>
+        new(access.Issue(user, session.Id, await db.VersionAsync(cancellation)), text, access.LifetimeSeconds);
 }

@@ -5,8 +5,8 @@ using Microsoft.IdentityModel.Tokens;
 namespace EasySmart.Identity.Tokens;
 
 /// <summary>
-/// The keys of access tokens: the first one signs, all of them verify. With a second one here, tokens that the key before signed go on
-/// passing while it is rotated out.
+/// The keys of access tokens: one signs, all of them are published and verify. To rotate without a gap: publish the new key beside the
+/// old one, then let it sign, and withdraw the old one when its last token has expired.
 /// </summary>
 internal sealed class SigningKeys : IDisposable
 {
@@ -15,7 +15,8 @@ internal sealed class SigningKeys : IDisposable
 
     public SigningKeys(IOptions<IdentityOptions> options)
     {
-        _keys = [Named(Import(options.Value.SigningKey))];
+        // A key may sign and still be listed: in the middle of a rotation that is the plainest configuration.
+        _keys = [.. options.Value.VerificationKeys.Select(key => Named(ImportPublic(key))).Prepend(Named(Import(options.Value.SigningKey))).DistinctBy(key => key.KeyId)];
         Signing = new SigningCredentials(_keys[0], SecurityAlgorithms.EcdsaSha256);
     }
 
@@ -31,12 +32,18 @@ internal sealed class SigningKeys : IDisposable
 
     /// <exception cref="CryptographicException">It is not a PKCS#8 P-256 private key.</exception>
     /// <exception cref="FormatException">It is not base64.</exception>
-    public static ECDsa Import(string base64)
+    public static ECDsa Import(string base64) => Import(key => key.ImportPkcs8PrivateKey(Convert.FromBase64String(base64), out _));
+
+    /// <exception cref="CryptographicException">It is not the SubjectPublicKeyInfo of a P-256 key.</exception>
+    /// <exception cref="FormatException">It is not base64.</exception>
+    public static ECDsa ImportPublic(string base64) => Import(key => key.ImportSubjectPublicKeyInfo(Convert.FromBase64String(base64), out _));
+
+    private static ECDsa Import(Action<ECDsa> import)
     {
         var key = ECDsa.Create();
         try
         {
-            key.ImportPkcs8PrivateKey(Convert.FromBase64String(base64), out _);
+            import(key);
             return key.ExportParameters(includePrivateParameters: false).Curve.Oid.Value == P256
                 ? key
                 : throw new CryptographicException("The key is on another curve than P-256");

@@ -5,15 +5,11 @@ using EasySmart.ServiceDefaults;
 
 namespace EasySmart.Ingestion.Devices;
 
-/// <summary>Where DeviceProvisioning is, and what it asks of its sister services.</summary>
+/// <summary>Where DeviceProvisioning is.</summary>
 internal sealed record DeviceOwnerOptions
 {
     [Required(ErrorMessage = "services:device-provisioning:http:0 is not configured")]
     public Uri? Address { get; set; }
-
-    [Required(ErrorMessage = "Internal:ServiceKey is not configured")]
-    [MinLength(32, ErrorMessage = "Internal:ServiceKey needs 32 characters or more")]
-    public string? ServiceKey { get; set; }
 }
 
 /// <summary>A device as DeviceProvisioning answers it.</summary>
