@@ -10,7 +10,8 @@ internal static class ApiKeysEndpoints
     public static void MapApiKeys(this IEndpointRouteBuilder routes)
     {
         var keys = routes.MapGroup("/api-keys").WithTags("API keys");
-        keys.MapPost("", CreateApiKey.HandleAsync).RequirePermission(Permissions.UsersWrite).WithName("CreateApiKey")
+        // By people only: a key that leaked could otherwise leave others behind that outlive it.
+        keys.MapPost("", CreateApiKey.HandleAsync).RequirePermission(Permissions.UsersWrite).RequireUser().WithName("CreateApiKey")
             .Produces<ErrorEnvelope>(403).Produces<ErrorEnvelope>(404)
             .Idempotent(async context => (await KeysOf.BindAsync(context, null)).Db);
         keys.MapGet("", ListApiKeys.HandleAsync).RequirePermission(Permissions.UsersRead).WithName("ListApiKeys")

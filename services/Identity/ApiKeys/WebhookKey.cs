@@ -1,3 +1,4 @@
+using System.Text.Json;
 using EasySmart.Contracts.Auditing;
 using EasySmart.Identity.Accounts;
 using EasySmart.Identity.Auth;
@@ -7,7 +8,6 @@ using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
-using System.Text.Json;
 
 namespace EasySmart.Identity.ApiKeys;
 
