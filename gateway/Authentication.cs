@@ -29,7 +29,7 @@ internal static class Authentication
         var limit = RateLimits.Read(builder.Configuration, UnknownKeys.Limit, new RateLimitOptions { PermitLimit = 60 });
         builder.Services.AddSingleton(services => new UnknownKeys(limit, services.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<ApiKeys>();
-        builder.Services.AddHealthChecks().AddCheck<IdentityKeys>("identity");
+        builder.Services.AddHealthChecks().AddCheck<IdentityKeys>("identity").AddCheck<Revocations>("revocations");
         builder.Services.AddAuthentication(AccessTokenHandler.Name)
             .AddScheme<AuthenticationSchemeOptions, AccessTokenHandler>(AccessTokenHandler.Name, null);
         builder.Services.AddAuthorization();

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net.Http.Json;
 using EasySmart.ServiceDefaults;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace EasySmart.Gateway;
 
@@ -8,7 +9,8 @@ namespace EasySmart.Gateway;
 /// What Identity has taken back, read every 2 s, so that a credential stops passing here seconds after its user, tenant, session or key
 /// does. While Identity is away nothing can be taken back either, and what is known goes on holding.
 /// </summary>
-internal sealed partial class Revocations(IHttpClientFactory clients, TimeProvider clock, ILogger<Revocations> logger) : BackgroundService
+internal sealed partial class Revocations(IHttpClientFactory clients, TimeProvider clock, ILogger<Revocations> logger)
+    : BackgroundService, IHealthCheck
 {
     /// <summary>Of the HTTP client that asks Identity.</summary>
     internal const string Client = "identity-internal";
@@ -45,6 +47,10 @@ internal sealed partial class Revocations(IHttpClientFactory clients, TimeProvid
         await PollAsync(cancellationToken);
         await base.StartAsync(cancellationToken);
     }
+
+    /// <summary>Ready means: can tell what was taken back. Identity itself may be away.</summary>
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(Known ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("What was revoked is not known yet"));
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

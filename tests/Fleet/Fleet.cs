@@ -30,6 +30,47 @@ internal static class Fleet
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
     }
 
+    /// <summary>Stops a server for as long as the answer is not disposed.</summary>
+    public static async Task<IAsyncDisposable> StoppedAsync(string program)
+    {
+        await SuperviseAsync("stop", program);
+        return new Stopped(program);
+    }
+
+    /// <summary>A second instance of a service on a port of its own, with the settings of the first; it ends when it is disposed.</summary>
+    public static async Task<Instance> SecondAsync(string program)
+    {
+        var pid = await SuperviseAsync("pid", program);
+        var start = new ProcessStartInfo
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = new DirectoryInfo($"/proc/{pid}/cwd").ResolveLinkTarget(returnFinalTarget: true)!.FullName,
+        };
+        start.Environment.Clear();
+        foreach (var setting in (await File.ReadAllTextAsync($"/proc/{pid}/environ")).Split('\0', StringSplitOptions.RemoveEmptyEntries))
+        {
+            start.Environment.Add(setting.Split('=', 2)[0], setting.Split('=', 2)[1]);
+        }
+
+        var command = (await File.ReadAllTextAsync($"/proc/{pid}/cmdline")).Split('\0', StringSplitOptions.RemoveEmptyEntries);
+        start.FileName = command[0];
+        Array.ForEach(command[1..], start.ArgumentList.Add);
+        start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
+        var process = Process.Start(start)!;
+        var listening = new TaskCompletionSource<Uri>(TaskCreationOptions.RunContinuationsAsynchronously);
+        process.OutputDataReceived += (_, line) =>
+        {
+            if (line.Data?.Split("Now listening on: ") is [_, var address])
+            {
+                listening.TrySetResult(new Uri(address));
+            }
+        };
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return new Instance(process, await listening.Task.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken));
+    }
+
     private static async Task<string> SuperviseAsync(params string[] words)
     {
         var supervisor = new ProcessStartInfo("supervisorctl", ["-c", TestServers.Required("EASYSMART_SUPERVISOR_CONF"), .. words])
@@ -41,6 +82,24 @@ internal static class Fleet
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.True(process.ExitCode == 0, output);
         return output.Trim();
+    }
+
+    /// <summary>A process of the fleet that a test started.</summary>
+    internal sealed class Instance(Process process, Uri address) : IAsyncDisposable
+    {
+        public Uri Address => address;
+
+        public async ValueTask DisposeAsync()
+        {
+            process.Kill();
+            await process.WaitForExitAsync();
+            process.Dispose();
+        }
+    }
+
+    private sealed class Stopped(string program) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync() => await SuperviseAsync("start", program);
     }
 
     // postgresql://user:password@host:port/database, as psql takes it.

@@ -56,7 +56,7 @@ internal sealed class Tenant
         && latest.TryGetProperty("value", out var value)
         && JsonElement.DeepEquals(value, JsonSerializer.Deserialize<JsonElement>(payload)));
 
-    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? body, string? idempotencyKey = null)
+    public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? body, string? idempotencyKey = null)
     {
         using var request = new HttpRequestMessage(method, path) { Content = body };
         request.Headers.Authorization = _token;
@@ -68,7 +68,7 @@ internal sealed class Tenant
         return await Http.SendAsync(request, Cancellation);
     }
 
-    private static async Task<JsonElement> ReadAsync(HttpResponseMessage answer, int status)
+    public static async Task<JsonElement> ReadAsync(HttpResponseMessage answer, int status)
     {
         var text = await answer.Content.ReadAsStringAsync(Cancellation);
         Assert.True((int)answer.StatusCode == status, $"{(int)answer.StatusCode}: {text}");

@@ -50,6 +50,8 @@ public sealed class TokenIssuer
                 ["role"] = "tenant_admin",
                 ["permissions"] = new[] { "devices:read", "telemetry:read" },
                 ["token_type"] = "access",
+                ["sid"] = "0190a000-0000-7000-8000-000000000003",
+                ["rv"] = 0,
             },
             SigningCredentials = new SigningCredentials(key ?? _key, algorithm),
         };

@@ -8,6 +8,14 @@ public static class Envelope
 {
     private static readonly string[] Fields = ["code", "message", "request_id", "details"];
 
+    /// <summary>Asserts 201. Returns the body.</summary>
+    public static async Task<JsonElement> CreatedAsync(HttpResponseMessage answer)
+    {
+        var text = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.True((int)answer.StatusCode == 201, $"{(int)answer.StatusCode}: {text}");
+        return JsonSerializer.Deserialize<JsonElement>(text);
+    }
+
     /// <summary>Asserts status, code, and that the envelope holds what contract.md says and nothing else. Returns it.</summary>
     public static async Task<JsonElement> AssertAsync(HttpResponseMessage answer, int status, string code)
     {

@@ -68,6 +68,36 @@ public sealed class AccessTokenTests(IdentityHost host)
         Assert.Equal(Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(canonical))).TrimEnd('=').Replace('+', '-').Replace('/', '_'), key.GetProperty("kid").GetString());
     }
 
+    [Fact]
+    public async Task Keys_are_rotated_without_a_gap()
+    {
+        var (first, second) = (IdentityHost.NewSigningKey(), IdentityHost.NewSigningKey());
+        await using var database = await IdentityHost.MigratedDatabaseAsync();
+        // The next key is published before it signs, the last one until its tokens have expired.
+        await using var before = IdentityHost.Beside(database, ("Identity:SigningKey", first), ("Identity:VerificationKeys:0", Public(second)));
+        await using var after = IdentityHost.Beside(
+            database, ("Identity:SigningKey", second), ("Identity:VerificationKeys:0", Public(first)), ("Identity:VerificationKeys:1", Public(second)));
+        await before.InitializeAsync();
+        await after.InitializeAsync();
+        var (person, old) = await Person.RegisteredAsync(before);
+        var recent = await Person.OkAsync(await new Person(after) { Email = person.Email }.RefreshAsync(old));
+        foreach (var publishing in new[] { before, after })
+        {
+            var (signedByFirst, _) = await VerifiedAsync(publishing, old.GetProperty("access_token").GetString()!);
+            var (signedBySecond, _) = await VerifiedAsync(publishing, recent.GetProperty("access_token").GetString()!);
+            Assert.NotEqual(signedByFirst.GetProperty("kid").GetString(), signedBySecond.GetProperty("kid").GetString());
+            var keys = await publishing.Direct().GetFromJsonAsync<JsonElement>("/.well-known/jwks.json", Cancellation);
+            Assert.Equal(2, keys.GetProperty("keys").GetArrayLength());
+        }
+
+        static string Public(string privateKey)
+        {
+            using var key = ECDsa.Create();
+            key.ImportPkcs8PrivateKey(Convert.FromBase64String(privateKey), out _);
+            return Convert.ToBase64String(key.ExportSubjectPublicKeyInfo());
+        }
+    }
+
     internal static IEnumerable<string?> Permissions(JsonElement claims) =>
         claims.GetProperty("permissions").EnumerateArray().Select(p => p.GetString()).Order(StringComparer.Ordinal);
 

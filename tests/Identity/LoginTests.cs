@@ -69,4 +69,35 @@ public sealed class LoginTests(IdentityHost host)
         await person.ChangeTenantAsync("status = 'active'");
         await Person.OkAsync(await person.RefreshAsync(tokens));
     }
+
+    [Theory]
+    [InlineData("bcrypt")]
+    [InlineData("argon2id with older parameters")]
+    public async Task An_older_hash_is_accepted_once_and_upgraded(string kind)
+    {
+        var (person, _) = await Person.RegisteredAsync(host);
+        var today = await HashAsync();
+        await person.ChangeAsync($"password_hash = '{(kind == "bcrypt" ? BCrypt.Net.BCrypt.HashPassword(Person.Password, 4) : Weak())}'");
+        await Envelope.AssertAsync(await person.LoginAsync("Wr0ng-horse"), 401, "unauthorized");
+        Assert.DoesNotContain("m=19456", await HashAsync(), StringComparison.Ordinal);
+        await Person.OkAsync(await person.LoginAsync());
+        var upgraded = await HashAsync();
+        Assert.StartsWith("$argon2id$v=19$m=19456,t=2,p=1$", upgraded, StringComparison.Ordinal);
+        Assert.NotEqual(today, upgraded);
+        await Person.OkAsync(await person.LoginAsync());
+        Assert.Equal(upgraded, await HashAsync());
+
+        async Task<string> HashAsync() =>
+            (string)(await Sql.RowsAsync(host.Database.ForSuperuser(), $"SELECT password_hash FROM users WHERE email = '{person.Email}'"))[0]["password_hash"]!;
+
+        static string Weak()
+        {
+            var salt = new byte[16];
+            using var argon2 = new Konscious.Security.Cryptography.Argon2id(System.Text.Encoding.UTF8.GetBytes(Person.Password))
+            {
+                Salt = salt, MemorySize = 64, Iterations = 1, DegreeOfParallelism = 1,
+            };
+            return new Passwords.PasswordHash(new Passwords.Argon2Cost(64, 1, 1), salt, argon2.GetBytes(32)).ToString();
+        }
+    }
 }

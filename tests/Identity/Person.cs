@@ -52,6 +52,9 @@ internal sealed class Person(IdentityHost host)
         return await Client.SendAsync(request, Cancellation);
     }
 
+    /// <summary>The client of somebody who signed in: what the gateway makes of its access token.</summary>
+    public static HttpClient Signed(IdentityHost host, JsonElement signedIn) => host.As(signedIn.GetProperty("access_token").GetString()!);
+
     public Task<HttpResponseMessage> PostAsync(string path, object body) => Client.PostAsJsonAsync(path, body, Cancellation);
 
     /// <summary>Waits for this user's audit record to have gone through outbox, RabbitMQ and consumer.</summary>

@@ -2,8 +2,8 @@ using System.Net;
 using EasySmart.Hosting;
 using EasySmart.ServiceDefaults.Idempotency;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Time.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
 namespace EasySmart.ServiceDefaults.Tests;

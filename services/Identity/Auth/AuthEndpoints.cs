@@ -27,7 +27,7 @@ internal static class AuthEndpoints
         own.MapDelete("/sessions/{session_id}", Logout.OneAsync).WithName("EndSession").Fails(404);
     }
 
-    // Before validation: what is not even valid counts as an attempt too.
+    // After validation: what is not even valid proves nothing, and the gateway counts it with all other requests of its address.
     private static async ValueTask<object?> ThrottleAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var services = context.HttpContext.RequestServices;

@@ -33,7 +33,7 @@ internal static class ListTenants
         Guid? id = Guid.TryParse(part, out var parsed) ? parsed : null;
         var tenants = await db.Tenants.AsNoTracking()
             .Where(t => withStatus == null || t.Status == withStatus)
-            .Where(t => string.IsNullOrEmpty(part) || t.Id == id || EF.Functions.ILike(t.Name, pattern)
+            .Where(t => string.IsNullOrEmpty(part) || t.Id == id || EF.Functions.ILike(t.Name, pattern, @"\")
                 || db.Users.Any(u => u.TenantId == t.Id && u.Email.Contains(part)))
             .Where(t => cursor == null || t.Id < cursor)
             .OrderByDescending(t => t.Id)
