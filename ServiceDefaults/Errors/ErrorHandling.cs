@@ -43,6 +43,13 @@ internal sealed class ErrorHandling : IProblemDetailsService
         return new ValueTask(ErrorEnvelope.WriteAsync(context.HttpContext, status, message, details));
     }
 
+    // The interface's own asks whether the answer has begun, and an answer that is held back until it is committed has not.
+    public async ValueTask<bool> TryWriteAsync(ProblemDetailsContext context)
+    {
+        await WriteAsync(context);
+        return true;
+    }
+
     private static int StatusOf(Exception exception) => exception switch
     {
         // The contract knows no 408.

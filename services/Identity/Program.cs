@@ -4,6 +4,7 @@ using EasySmart.Identity.Accounts;
 using EasySmart.Identity.Auditing;
 using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Idempotency;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 
@@ -19,6 +20,7 @@ builder.AddPostgres(migrations);
 builder.AddPostgresContext<IdentityDb>();
 builder.AddMessaging(on => on.On<AuditRecorded, StoreAudit>());
 builder.Services.AddValidation();
+builder.AddIdempotency();
 builder.AddServiceKey();
 builder.AddAccounts();
 builder.AddAudit();

@@ -28,6 +28,9 @@ public sealed class FakeServices : IAsyncDisposable
     /// <summary>Signs access tokens; what it publishes is Identity's JWKS.</summary>
     public TokenIssuer Issuer { get; } = new();
 
+    /// <summary>The API keys that Identity knows.</summary>
+    public FakeKeys Keys { get; } = new();
+
     /// <summary>Whether Identity gives its keys out.</summary>
     public bool IdentityAnswers { get; set; } = true;
 
@@ -80,8 +83,20 @@ public sealed class FakeServices : IAsyncDisposable
     {
         "/.well-known/jwks.json" => KeysAsync(context),
         "/internal/revocations" => RevocationsAsync(context),
+        "/internal/api-keys/verify" => VerifyAsync(context),
         _ => BehaveAsync(context, context.Request.Headers["X-Behave"].ToString()),
     };
+
+    private Task VerifyAsync(HttpContext context)
+    {
+        if (IdentityAnswers && context.Request.Headers["X-EasySmart-Service-Key"] == GatewayHost.ServiceKey)
+        {
+            return Keys.AnswerAsync(context);
+        }
+
+        context.Abort();
+        return Task.CompletedTask;
+    }
 
     private Task RevocationsAsync(HttpContext context)
     {

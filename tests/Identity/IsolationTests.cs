@@ -50,6 +50,12 @@ public sealed class IsolationTests(IdentityHost host)
     }
 
     [Theory]
+    [InlineData("identity_app", "SELECT hash FROM api_keys")]
+    [InlineData("identity_app", "UPDATE api_keys SET scopes = '{system:admin}'")]
+    [InlineData("identity_app", "UPDATE api_keys SET last_used_at = now()")]
+    [InlineData("identity_app", "DELETE FROM api_keys")]
+    [InlineData("identity_system", "DELETE FROM api_keys")]
+    [InlineData("identity_app", "DELETE FROM idempotency_keys")]
     [InlineData("identity_app", "SELECT FROM outbox")]
     [InlineData("identity_app", "SELECT FROM inbox")]
     [InlineData("identity_app", "UPDATE users SET role = 'super_admin', tenant_id = NULL")]

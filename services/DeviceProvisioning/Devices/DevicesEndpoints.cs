@@ -1,4 +1,5 @@
 using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Idempotency;
 
 namespace EasySmart.DeviceProvisioning.Devices;
 
@@ -11,6 +12,7 @@ public static class DevicesEndpoints
         devices.MapGet("", ListDevices.HandleAsync).RequirePermission(Permissions.DevicesRead);
         devices.MapPost("/provision", ProvisionDevice.HandleAsync).RequirePermission(Permissions.DevicesProvision)
             // An empty body is fine whatever it is said to be; one that is not empty must be JSON all the same.
-            .Accepts<ProvisionDeviceRequest>(isOptional: true, "application/json", "*/*");
+            .Accepts<ProvisionDeviceRequest>(isOptional: true, "application/json", "*/*")
+            .Idempotent<DevicesDb>();
     }
 }
