@@ -17,6 +17,8 @@ var serviceKey = builder.AddPassword("service-key");
 var ingestionMqttPassword = builder.AddPassword("ingestion-mqtt-password");
 var adminPassword = builder.AddPassword("admin-password", special: true);
 var internalIdentityKey = builder.AddKey("internal-identity-key", GeneratedKey.HmacSha256);
+var idempotencyKey = builder.AddKey("idempotency-key", GeneratedKey.HmacSha256);
+var webhookApiKey = builder.AddKey("webhook-api-key", GeneratedKey.ApiKey);
 var signingKey = builder.AddKey("signing-key", GeneratedKey.EcdsaP256);
 
 // What an operator chooses; appsettings.json has what suits a developer's machine.
@@ -83,16 +85,19 @@ var identity = builder.AddService<Projects.EasySmart_Identity>("identity", inter
     .WithDatabase(identityDatabase, identityMigrations)
     .WithMessages(rabbitmq)
     .WithEnvironment("Internal__ServiceKey", serviceKey)
+    .WithEnvironment("Idempotency__Key", idempotencyKey)
     .WithEnvironment("Identity__Registration", registration)
     .WithEnvironment("Identity__SigningKey", signingKey)
     .WithEnvironment("Identity__SuperAdmin__Email", adminEmail)
-    .WithEnvironment("Identity__SuperAdmin__Password", adminPassword);
+    .WithEnvironment("Identity__SuperAdmin__Password", adminPassword)
+    .WithEnvironment("Identity__WebhookApiKey", webhookApiKey);
 
 var devicesMigrations = builder.AddMigrations<Projects.EasySmart_DeviceProvisioning>("device-provisioning-migrations", devicesDatabase);
 var devices = builder.AddService<Projects.EasySmart_DeviceProvisioning>("device-provisioning", internalIdentityKey)
     .WithDatabase(devicesDatabase, devicesMigrations)
     .WithMessages(rabbitmq)
     .WithEnvironment("Internal__ServiceKey", serviceKey)
+    .WithEnvironment("Idempotency__Key", idempotencyKey)
     .WithEnvironment("Hooks__Key", hooksKey)
     // What devices are told: the address as they see it, not as containers do.
     .WithEnvironment("Mqtt__Broker", ReferenceExpression.Create($"{mqttHost.Resource}:1883"))

@@ -1,22 +1,26 @@
+using System.Buffers.Text;
 using System.Security.Cryptography;
 using Aspire.Hosting.Publishing;
 
 namespace EasySmart.AppHost;
 
 /// <summary>A key that is made once for a developer's machine and kept in the user secrets.</summary>
-internal sealed class GeneratedKey(Func<byte[]> generate) : ParameterDefault
+internal sealed class GeneratedKey(Func<string> generate) : ParameterDefault
 {
-    /// <summary>InternalIdentity:Key, 32 bytes in base64.</summary>
-    public static readonly GeneratedKey HmacSha256 = new(() => RandomNumberGenerator.GetBytes(32));
+    /// <summary>InternalIdentity:Key and Idempotency:Key, 32 bytes in base64.</summary>
+    public static readonly GeneratedKey HmacSha256 = new(() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)));
 
     /// <summary>Identity:SigningKey, a PKCS#8 P-256 private key in base64.</summary>
     public static readonly GeneratedKey EcdsaP256 = new(() =>
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        return key.ExportPkcs8PrivateKey();
+        return Convert.ToBase64String(key.ExportPkcs8PrivateKey());
     });
 
-    public override string GetDefaultValue() => Convert.ToBase64String(generate());
+    /// <summary>Identity:WebhookApiKey, an API key.</summary>
+    public static readonly GeneratedKey ApiKey = new(() => "esk_" + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32)));
+
+    public override string GetDefaultValue() => generate();
 
     /// <summary>Nothing: a published fleet is given its keys.</summary>
     public override void WriteToManifest(ManifestPublishingContext context)

@@ -22,7 +22,7 @@ public static class ServiceDefaultsExtensions
     /// <param name="service">The service's resource name, kebab-case.</param>
     public static void AddServiceDefaults(this WebApplicationBuilder builder, string service)
     {
-        builder.AddGatewayDefaults(service);
+        Add(builder, service, atTheEdge: false);
         ApiDocument.Add(builder.Services, service);
         AuthExtensions.TrustInternalIdentity(builder);
     }
@@ -33,25 +33,7 @@ public static class ServiceDefaultsExtensions
     /// </summary>
     /// <param name="builder">The application.</param>
     /// <param name="service">The gateway's resource name, kebab-case.</param>
-    public static void AddGatewayDefaults(this WebApplicationBuilder builder, string service)
-    {
-        LogLevels.Add(builder.Configuration);
-        builder.Services.AddSingleton(new ServiceName(service));
-        builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Services.Configure<JsonOptions>(Json.Configure);
-        builder.Services.Configure<KestrelServerOptions>(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
-        });
-        // Long enough for requests and batches in hand to finish; a supervisor waits longer before it kills.
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
-        builder.Services.AddHealthChecks();
-        builder.Services.AddRateLimiter(_ => { });
-        ErrorHandling.Add(builder.Services);
-        AuthExtensions.AddInternalIdentity(builder);
-        Observability.Add(builder, service);
-    }
+    public static void AddGatewayDefaults(this WebApplicationBuilder builder, string service) => Add(builder, service, atTheEdge: true);
 
     /// <summary>Adds the middleware in its order, <c>/health…</c>, <c>/metrics</c> and <c>/openapi/v1.json</c>.</summary>
     public static void UseServiceDefaults(this WebApplication app)
@@ -74,5 +56,26 @@ public static class ServiceDefaultsExtensions
         app.UseRateLimiter();
         HealthEndpoints.Map(app);
         Observability.Map(app);
+    }
+
+    private static void Add(WebApplicationBuilder builder, string service, bool atTheEdge)
+    {
+        LogLevels.Add(builder.Configuration);
+        builder.Services.AddSingleton(new ServiceName(service));
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.Configure<JsonOptions>(Json.Configure);
+        builder.Services.Configure<KestrelServerOptions>(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
+        });
+        // Long enough for requests and batches in hand to finish; a supervisor waits longer before it kills.
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
+        builder.Services.AddHealthChecks();
+        builder.Services.AddRateLimiter(_ => { });
+        ErrorHandling.Add(builder.Services);
+        AuthExtensions.AddInternalIdentity(builder);
+        Observability.Add(builder, service);
+        builder.Services.AddSingleton(MetricsAccess.Read(builder.Configuration, atTheEdge));
     }
 }

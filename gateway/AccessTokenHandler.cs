@@ -7,7 +7,7 @@ namespace EasySmart.Gateway;
 
 /// <summary><c>Authorization: Bearer …</c>: who it names, and what is answered (401) when it names nobody.</summary>
 internal sealed class AccessTokenHandler(
-    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, AccessTokens tokens)
+    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, AccessTokens tokens, ApiKeys keys)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     internal const string Name = "Bearer";
@@ -21,13 +21,17 @@ internal sealed class AccessTokenHandler(
             return AuthenticateResult.NoResult();
         }
 
+        var credential = header[Prefix.Length..].Trim();
         try
         {
-            return await tokens.VerifyAsync(header[Prefix.Length..].Trim(), Context.RequestAborted) is { } principal
-                ? AuthenticateResult.Success(new AuthenticationTicket(principal, Name))
-                : AuthenticateResult.Fail("The access token is not valid");
+            var principal = ApiKeys.IsKey(credential)
+                ? await keys.VerifyAsync(credential, ClientAddress.Of(Context), Context.RequestAborted)
+                : await tokens.VerifyAsync(credential, Context.RequestAborted);
+            return principal is null
+                ? AuthenticateResult.Fail("The access token or API key is not valid")
+                : AuthenticateResult.Success(new AuthenticationTicket(principal, Name));
         }
-        catch (KeysUnknownException exception)
+        catch (Exception exception) when (exception is KeysUnknownException or TooManyUnknownKeysException)
         {
             return AuthenticateResult.Fail(exception);
         }
@@ -36,6 +40,12 @@ internal sealed class AccessTokenHandler(
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         var failure = (await HandleAuthenticateOnceSafeAsync()).Failure;
+        if (failure is TooManyUnknownKeysException tooMany)
+        {
+            await tooMany.Answer.ExecuteAsync(Context);
+            return;
+        }
+
         if (failure is KeysUnknownException)
         {
             // 401 would make the client throw a good token away.
@@ -44,7 +54,7 @@ internal sealed class AccessTokenHandler(
         }
 
         Response.Headers.WWWAuthenticate = failure is null ? Name : "Bearer error=\"invalid_token\"";
-        var message = failure is null ? null : "The access token is malformed, expired or not valid here";
+        var message = failure is null ? null : "The access token or API key is malformed, expired, revoked or not valid here";
         await ErrorEnvelope.WriteAsync(Context, StatusCodes.Status401Unauthorized, message);
     }
 }

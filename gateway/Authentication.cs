@@ -1,9 +1,10 @@
 using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Authentication;
 
 namespace EasySmart.Gateway;
 
-/// <summary>Where authentication ends: the scheme for access tokens, and the keys that they are verified with.</summary>
+/// <summary>Where authentication ends: the scheme for access tokens and API keys, and what they are verified with.</summary>
 internal static class Authentication
 {
     internal static void AddAccessTokens(this WebApplicationBuilder builder)
@@ -25,6 +26,9 @@ internal static class Authentication
         });
         builder.Services.AddSingleton<Revocations>().AddHostedService(services => services.GetRequiredService<Revocations>());
         builder.Services.AddSingleton<AccessTokens>();
+        var limit = RateLimits.Read(builder.Configuration, UnknownKeys.Limit, new RateLimitOptions { PermitLimit = 60 });
+        builder.Services.AddSingleton(services => new UnknownKeys(limit, services.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton<ApiKeys>();
         builder.Services.AddHealthChecks().AddCheck<IdentityKeys>("identity").AddCheck<Revocations>("revocations");
         builder.Services.AddAuthentication(AccessTokenHandler.Name)
             .AddScheme<AuthenticationSchemeOptions, AccessTokenHandler>(AccessTokenHandler.Name, null);

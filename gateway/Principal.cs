@@ -17,6 +17,12 @@ internal sealed class Principal(CallerKind kind, ClaimsIdentity identity, DateTi
     // Few services, and thousands of principals: the dictionary's defaults would take a kilobyte for each.
     private readonly ConcurrentDictionary<string, Signed> _signed = new(concurrencyLevel: 1, capacity: 3);
 
+    /// <summary>What stands behind the credential.</summary>
+    public CallerKind Kind => kind;
+
+    /// <summary>The user's or key's id; empty for nobody.</summary>
+    public string Id { get; } = identity.FindFirst("sub")?.Value ?? "";
+
     /// <summary>Until when the credential may be believed without being verified again.</summary>
     public DateTimeOffset Until => until;
 

@@ -50,6 +50,9 @@ internal sealed record Route(string Path, string Service)
     /// <summary>The one method of a route that needs no token; null where a token is needed.</summary>
     public string? OpenTo { get; private init; }
 
+    /// <summary>Bytes that a body may have, where the usual mebibyte does not do; the service has to take as many.</summary>
+    public long? MaxBodyBytes { get; init; }
+
     /// <summary>The rate limit that holds before the service is asked.</summary>
     public string? Limit { get; private init; }
 

@@ -68,6 +68,7 @@ internal sealed class ServiceTransform(string service, Principal? everybody, Int
     private static bool IsForGatewaysOnly(string header) =>
         header.StartsWith("X-EasySmart-", StringComparison.OrdinalIgnoreCase)
         || header.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase)
+        || header.StartsWith("X-Original-", StringComparison.OrdinalIgnoreCase)
         || header.Equals("Forwarded", StringComparison.OrdinalIgnoreCase)
         || header.Equals("X-Real-IP", StringComparison.OrdinalIgnoreCase);
 

@@ -35,6 +35,7 @@ internal sealed class ErrorHandling : IProblemDetailsService
         var status = context.ProblemDetails.Status ?? context.HttpContext.Response.StatusCode;
         var (message, details) = (context.Exception, context.ProblemDetails) switch
         {
+            (BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout }, _) => ("The body did not arrive in time", null),
             (BadHttpRequestException { StatusCode: 400 } bad, _) => Malformed(bad),
             (_, HttpValidationProblemDetails invalid) => ("The input is not valid", FieldErrors(invalid.Errors)),
             _ => (null, null),
@@ -42,8 +43,17 @@ internal sealed class ErrorHandling : IProblemDetailsService
         return new ValueTask(ErrorEnvelope.WriteAsync(context.HttpContext, status, message, details));
     }
 
+    // The interface's own asks whether the answer has begun, and an answer that is held back until it is committed has not.
+    public async ValueTask<bool> TryWriteAsync(ProblemDetailsContext context)
+    {
+        await WriteAsync(context);
+        return true;
+    }
+
     private static int StatusOf(Exception exception) => exception switch
     {
+        // The contract knows no 408.
+        BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => StatusCodes.Status400BadRequest,
         BadHttpRequestException bad => bad.StatusCode,
         _ when Transient.Is(exception) => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status500InternalServerError,

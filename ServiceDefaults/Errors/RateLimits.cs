@@ -12,8 +12,8 @@ namespace EasySmart.ServiceDefaults.Errors;
 /// <summary>One limit: section <c>RateLimits:{name}</c>. Configuration, because a proxy, a test or a big customer wants another.</summary>
 public sealed record RateLimitOptions
 {
-    /// <summary>Requests that one partition (an address, a user) may make in one window.</summary>
-    [Range(1, int.MaxValue)]
+    /// <summary>Requests that one partition (an address, a user) may make in one window; 0, where a limit may be off, is no limit.</summary>
+    [Range(0, int.MaxValue)]
     public int PermitLimit { get; init; }
 
     /// <summary>Length of the window in seconds.</summary>
@@ -25,8 +25,12 @@ public sealed record RateLimitOptions
 public static class RateLimits
 {
     /// <summary>The limit that section <c>RateLimits:{name}</c> sets, over <paramref name="defaults"/>.</summary>
+    /// <param name="configuration">The application's.</param>
+    /// <param name="name">Of the section.</param>
+    /// <param name="defaults">What holds where the section says nothing.</param>
+    /// <param name="mayBeOff">Whether a <c>PermitLimit</c> of 0, no limit, is a setting and not a mistake.</param>
     /// <exception cref="InvalidOperationException">The section is not valid; the message names it.</exception>
-    public static RateLimitOptions Read(IConfiguration configuration, string name, RateLimitOptions defaults)
+    public static RateLimitOptions Read(IConfiguration configuration, string name, RateLimitOptions defaults, bool mayBeOff = false)
     {
         var section = configuration.GetSection($"RateLimits:{name}");
         var limit = new RateLimitOptions
@@ -35,7 +39,13 @@ public static class RateLimits
             WindowSeconds = section.GetValue(nameof(RateLimitOptions.WindowSeconds), defaults.WindowSeconds),
         };
         var wrong = new List<ValidationResult>();
-        return Validator.TryValidateObject(limit, new ValidationContext(limit), wrong, validateAllProperties: true)
+        Validator.TryValidateObject(limit, new ValidationContext(limit), wrong, validateAllProperties: true);
+        if (limit.PermitLimit == 0 && !mayBeOff)
+        {
+            wrong.Add(new ValidationResult("At least 1 is needed", [nameof(RateLimitOptions.PermitLimit)]));
+        }
+
+        return wrong.Count == 0
             ? limit
             : throw new InvalidOperationException(string.Join(" ", wrong.Select(w => $"{section.Path}:{w.MemberNames.First()}: {w.ErrorMessage}")));
     }
@@ -47,28 +57,16 @@ public static class RateLimits
     /// <param name="partition">Whose requests count together.</param>
     public static void AddRateLimit(this IHostApplicationBuilder builder, string name, RateLimitOptions defaults, Func<HttpContext, string> partition)
     {
-        var limit = Read(builder.Configuration, name, defaults);
-        builder.Services.AddRateLimiter(options =>
-        {
-            options.OnRejected = (context, _) => new ValueTask(RejectAsync(context));
-            options.AddPolicy(name, context => RateLimitPartition.GetFixedWindowLimiter(partition(context), _ => new FixedWindowRateLimiterOptions
-            {
-                PermitLimit = limit.PermitLimit,
-                Window = TimeSpan.FromSeconds(limit.WindowSeconds),
-            }));
-        });
-        builder.Services.AddKeyedSingleton(name, limit);
+        var limit = new Limit(name, Read(builder.Configuration, name, defaults));
+        builder.Services.AddRateLimiter(options => options.AddPolicy(name, new Policy(limit, partition)));
     }
 
-    private static Task RejectAsync(OnRejectedContext context)
+    // With an answer of its own: the middleware does not tell a common one which policy refused.
+    private sealed class Policy(Limit limit, Func<HttpContext, string> partition) : IRateLimiterPolicy<string>
     {
-        var http = context.HttpContext;
-        var name = http.GetEndpoint()?.Metadata.GetMetadata<EnableRateLimitingAttribute>()?.PolicyName ?? "";
-        var limit = http.RequestServices.GetRequiredKeyedService<RateLimitOptions>(name);
-        var wait = context.Lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : TimeSpan.FromSeconds(limit.WindowSeconds);
-        return Problem.RateLimited(
-            "Too many requests; try again later",
-            new LimitDetails(name.ToLowerInvariant(), limit.PermitLimit, limit.PermitLimit, limit.WindowSeconds),
-            Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds))).ExecuteAsync(http);
+        public Func<OnRejectedContext, CancellationToken, ValueTask>? OnRejected =>
+            (context, _) => new ValueTask(limit.RefuseAsync(context.HttpContext, context.Lease));
+
+        public RateLimitPartition<string> GetPartition(HttpContext httpContext) => limit.Partition(partition(httpContext));
     }
 }

@@ -1,5 +1,7 @@
 using EasySmart.Contracts;
+using EasySmart.ServiceDefaults.Auth;
 using MassTransit;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -13,7 +15,7 @@ public static class MessagingExtensions
 {
     /// <summary>
     /// Connects to <c>ConnectionStrings:RabbitMq</c> and publishes the outbox. While RabbitMQ is away the service stays ready
-    /// (check <c>rabbitmq</c> says <c>error</c>): the outbox holds.
+    /// (check <c>rabbitmq</c> says <c>error</c>): the outbox holds. What callers are denied (403) goes to the audit that way.
     /// </summary>
     /// <param name="builder">The application.</param>
     /// <param name="subscribe">Names what the service does about whose events.</param>
@@ -43,6 +45,9 @@ public static class MessagingExtensions
         });
         builder.Services.AddHostedService<OutboxDispatcher>();
         builder.Services.AddHostedService<InboxCleaner>();
+        builder.Services.AddSingleton<Denials>();
+        builder.Services.AddSingleton<IAuthorizationMiddlewareResultHandler>(services => services.GetRequiredService<Denials>());
+        builder.Services.AddHostedService(services => services.GetRequiredService<Denials>());
     }
 }
 

@@ -13,10 +13,19 @@ public static class TenantTransaction
 {
     private const string Set = "SELECT set_config('app.tenant_id', @tenant, true)";
 
-    /// <summary>Begins a transaction in which EF Core sees the tenant's rows only.</summary>
+    /// <summary>
+    /// Begins a transaction, or where the route is idempotent and has begun one already, a part of it that the handler commits or takes back
+    /// as if it were one of its own.
+    /// </summary>
+    public static async Task<IDbContextTransaction> BeginOrJoinAsync(this DatabaseFacade database, CancellationToken cancellation) =>
+        database.CurrentTransaction is { } outer
+            ? await JoinedTransaction.BeginAsync(outer, cancellation)
+            : await database.BeginTransactionAsync(cancellation);
+
+    /// <summary>Begins or joins a transaction in which EF Core sees the tenant's rows only.</summary>
     public static async Task<IDbContextTransaction> BeginTenantAsync(this DatabaseFacade database, Guid tenant, CancellationToken cancellation)
     {
-        var transaction = await database.BeginTransactionAsync(cancellation);
+        var transaction = await database.BeginOrJoinAsync(cancellation);
         await database.ExecuteSqlRawAsync(Set, [new NpgsqlParameter<string>("tenant", tenant.ToString())], cancellation);
         return transaction;
     }

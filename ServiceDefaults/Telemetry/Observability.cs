@@ -37,7 +37,11 @@ internal static class Observability
         }
     }
 
-    internal static void Map(WebApplication app) => app.MapPrometheusScrapingEndpoint("/metrics").AllowAnonymous().DisableHttpMetrics();
+    internal static void Map(WebApplication app)
+    {
+        var metrics = app.MapPrometheusScrapingEndpoint("/metrics").AllowAnonymous().DisableHttpMetrics();
+        app.Services.GetRequiredService<MetricsAccess>().Guard(metrics);
+    }
 
     private static bool IsProbe(Microsoft.AspNetCore.Http.PathString path) => path.StartsWithSegments("/health") || path.StartsWithSegments("/metrics");
 

@@ -7,6 +7,7 @@ using EasySmart.DeviceProvisioning.Quotas;
 using EasySmart.DeviceProvisioning.Replication;
 using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Idempotency;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 
@@ -21,6 +22,7 @@ builder.AddServiceDefaults("device-provisioning");
 builder.AddPostgres(migrations);
 builder.AddPostgresContext<DevicesDb>();
 builder.AddMessaging(on => on.On<TenantQuotaChanged, ApplyTenantQuota>().On<DevicesSeen, MarkDevicesSeen>());
+builder.AddIdempotency();
 builder.AddMqtt();
 builder.AddServiceKey();
 builder.Services.AddHttpClient();

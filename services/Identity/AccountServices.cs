@@ -1,4 +1,5 @@
 using EasySmart.Identity.Accounts;
+using EasySmart.Identity.ApiKeys;
 using EasySmart.Identity.Auth;
 using EasySmart.Identity.Passwords;
 using EasySmart.Identity.Revocations;
@@ -18,7 +19,7 @@ internal static class AccountServices
         builder.Services.AddSingleton(new ThrottleLimits(builder.Configuration));
         builder.Services.AddSingleton<PasswordHasher>().AddSingleton<SigningKeys>().AddSingleton<AccessTokens>();
         builder.Services.AddSingleton<Sessions>().AddSingleton<Throttles>().AddSingleton<AccountChanges>();
-        builder.Services.AddHostedService<FirstSuperAdmin>().AddHostedService<Cleaner>();
+        builder.Services.AddHostedService<FirstSuperAdmin>().AddHostedService<WebhookKey>().AddHostedService<Cleaner>();
     }
 
     public static void MapAccounts(this IEndpointRouteBuilder routes)
@@ -26,6 +27,7 @@ internal static class AccountServices
         routes.MapAuth();
         routes.MapUsers();
         routes.MapTenants();
+        routes.MapApiKeys();
         routes.MapRevocations();
         routes.MapJwks();
     }

@@ -1,4 +1,5 @@
 using EasySmart.Identity.Accounts;
+using EasySmart.Identity.ApiKeys;
 using EasySmart.Identity.Tokens;
 using EasySmart.Identity.Users;
 using EasySmart.ServiceDefaults.Messaging;
@@ -21,6 +22,8 @@ internal sealed class IdentityDb(DbContextOptions<IdentityDb> options) : DbConte
 
     public DbSet<PasswordReset> PasswordResets => Set<PasswordReset>();
 
+    public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.AddOutbox();
@@ -35,6 +38,11 @@ internal sealed class IdentityDb(DbContextOptions<IdentityDb> options) : DbConte
             user.Property(u => u.Role).IsSpelt();
             user.Property(u => u.Status).IsSpelt();
             user.HasOne(u => u.Tenant).WithMany().HasForeignKey(u => u.TenantId);
+        });
+        modelBuilder.Entity<ApiKey>(key =>
+        {
+            key.Property(k => k.Id).ValueGeneratedNever();
+            key.HasOne<Tenant>().WithMany().HasForeignKey(k => k.TenantId);
         });
         modelBuilder.Entity<RefreshToken>(token =>
         {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using EasySmart.Identity.Accounts;
+using EasySmart.Identity.ApiKeys;
 using EasySmart.Identity.Passwords;
 using EasySmart.Identity.Tokens;
 using Microsoft.Extensions.Options;
@@ -34,6 +35,9 @@ internal sealed record IdentityOptions
 
     /// <summary>How long an access token passes, in seconds.</summary>
     public int AccessTokenSeconds { get; init; } = 3600;
+
+    /// <summary>The API key with which EMQX's HTTP action sends readings, made at the first start that it is set; none when empty.</summary>
+    public string WebhookApiKey { get; init; } = "";
 
     public SuperAdminOptions SuperAdmin { get; init; } = new();
 }
@@ -90,6 +94,11 @@ internal sealed class IdentityOptionsValidator : IValidateOptions<IdentityOption
         if (options.AccessTokenSeconds is < 60 or > 86_400)
         {
             yield return "Identity:AccessTokenSeconds must be from 60 to 86400";
+        }
+
+        if (options.WebhookApiKey.Length > 0 && !ApiKey.IsText(options.WebhookApiKey))
+        {
+            yield return "Identity:WebhookApiKey must be esk_ and 43 characters of base64url";
         }
 
         if (options.SuperAdmin.IsGiven && !EmailAddress.TryRead(options.SuperAdmin.Email, out _))

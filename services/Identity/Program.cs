@@ -4,6 +4,7 @@ using EasySmart.Identity.Accounts;
 using EasySmart.Identity.Auditing;
 using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Idempotency;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 
@@ -19,17 +20,18 @@ builder.AddPostgres(migrations);
 builder.AddPostgresContext<IdentityDb>();
 builder.AddMessaging(on => on.On<AuditRecorded, StoreAudit>());
 builder.Services.AddValidation();
+builder.AddIdempotency();
 builder.AddServiceKey();
 builder.AddAccounts();
-var reset = ResetPassword.IsAsked(args, builder.Services);
-
-var app = builder.Build();
-if (reset)
+builder.AddAudit();
+if (Commands.Asked(args, builder.Services) is { } command)
 {
-    return await app.ResetPasswordAsync(args.ElementAtOrDefault(1));
+    return await command(builder.Build());
 }
 
+var app = builder.Build();
 app.UseServiceDefaults();
 app.MapAccounts();
+app.MapAudit();
 await app.RunAsync();
 return 0;

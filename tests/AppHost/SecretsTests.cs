@@ -9,11 +9,17 @@ public sealed class SecretsTests(Fleet fleet) : IClassFixture<Fleet>
     {
         {
             "identity",
-            ["admin-password", "identity-app-password", "internal-identity-key", "rabbitmq-password", "service-key", "signing-key"]
+            [
+                "admin-password", "idempotency-key", "identity-app-password", "internal-identity-key", "rabbitmq-password", "service-key",
+                "signing-key", "webhook-api-key",
+            ]
         },
         {
             "device-provisioning",
-            ["devices-app-password", "hooks-key", "ingestion-mqtt-password", "internal-identity-key", "rabbitmq-password", "service-key"]
+            [
+                "devices-app-password", "hooks-key", "idempotency-key", "ingestion-mqtt-password", "internal-identity-key", "rabbitmq-password",
+                "service-key",
+            ]
         },
         { "ingestion", ["ingestion-app-password", "ingestion-mqtt-password", "internal-identity-key", "rabbitmq-password", "service-key"] },
         { "telemetry-query", ["internal-identity-key", "telemetry-query-password"] },

@@ -22,6 +22,7 @@ public sealed class EventShapes
     [
         new TenantCreated { EventId = A, OccurredAt = At, RequestId = "r", TenantId = B },
         new UserRegistered { EventId = A, OccurredAt = At, RequestId = "r", TenantId = B, UserId = A, Email = "a@example.com", Role = "tenant_admin" },
+        new ApiKeyRevoked { EventId = A, OccurredAt = At, RequestId = "r", TenantId = B, ApiKeyId = A },
         new TenantStatusChanged { EventId = A, OccurredAt = At, RequestId = "r", TenantId = B, Name = "Plant", Status = "suspended", Version = 7 },
         new UserStatusChanged
         {

@@ -15,8 +15,16 @@ public static class Calls
     public static HttpClient Installer(this DevicesHost host, Guid tenant, Guid? user = null, string email = "user@example.com") =>
         host.As(tenant, user, email: email, permissions: [Permissions.DevicesProvision, Permissions.DevicesRead]);
 
-    public static Task<HttpResponseMessage> PostProvisionAsync(this HttpClient client, string? label = null) =>
-        client.PostAsJsonAsync("/devices/provision", new { device_label = label }, Cancellation);
+    public static Task<HttpResponseMessage> PostProvisionAsync(this HttpClient client, string? label = null, string? key = null)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/devices/provision") { Content = JsonContent.Create(new { device_label = label }) };
+        if (key is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
+        }
+
+        return client.SendAsync(request, Cancellation);
+    }
 
     public static async Task<ProvisionedDevice> ProvisionAsync(this HttpClient client, string? label = null)
     {

@@ -14,6 +14,7 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
 {
     public const string ServiceKey = "a service key for tests, long enough";
     public const string HookKey = "a hook key for tests, long enough too";
+    public const string IdempotencyKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     public const string ServicePassword = "ingestion's password for tests";
 
     private NpgsqlDataSource? _superuser;
@@ -38,9 +39,15 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     {
         Database = await TestDatabase.CreateAsync(TestServers.Platform, "devices_owner");
         await new Migrations(typeof(Program).Assembly, "devices").ApplyAsync(Database.For("devices_owner"), CancellationToken.None);
+        UseDatabase();
+    }
+
+    private void UseDatabase()
+    {
         Settings["ConnectionStrings:Database"] = Database.For("devices_app");
         Settings["ConnectionStrings:DatabaseSystem"] = Database.For("devices_system");
         Settings["Hooks:Key"] = HookKey;
+        Settings["Idempotency:Key"] = IdempotencyKey;
         Settings["Internal:ServiceKey"] = ServiceKey;
         Settings["Mqtt:Broker"] = "mqtt.example.com:1883";
         Settings["Mqtt:BrokerUrl"] = "mqtt://mqtt.example.com:1883";
@@ -64,11 +71,32 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
         }
     }
 
+    /// <summary>The same service started anew: nothing in memory, the same database. Its RabbitMQ is away, so that it takes none of this one's events.</summary>
+    public async Task<DevicesHost> RestartedAsync()
+    {
+        var host = new RestartedHost(Database);
+        await host.InitializeAsync();
+        return host;
+    }
+
     public async Task<T?> ScalarAsync<T>(string sql, params object[] values)
     {
         await using var command = Superuser.CreateCommand(sql);
         command.Parameters.AddRange(values.Select(value => new NpgsqlParameter { Value = value }).ToArray());
         return await command.ExecuteScalarAsync(TestContext.Current.CancellationToken) is T value ? value : default;
+    }
+
+    private sealed class RestartedHost(TestDatabase database) : DevicesHost
+    {
+        protected override Task PrepareAsync()
+        {
+            Database = database;
+            UseDatabase();
+            Settings["ConnectionStrings:RabbitMq"] = "amqp://nobody:nobody@127.0.0.1:1/nowhere";
+            return Task.CompletedTask;
+        }
+
+        protected override Task CleanUpAsync() => Task.CompletedTask;
     }
 }
 

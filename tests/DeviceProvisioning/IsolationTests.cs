@@ -15,6 +15,7 @@ public sealed class IsolationTests(DevicesHost host)
     [InlineData("devices")]
     [InlineData("credentials")]
     [InlineData("tenant_quotas")]
+    [InlineData("idempotency_keys")]
     public async Task Without_a_where_a_caller_sees_one_tenant(string table)
     {
         await FillAsync();
@@ -54,6 +55,7 @@ public sealed class IsolationTests(DevicesHost host)
     [InlineData("SELECT secret_sha256 FROM credentials")]
     [InlineData("UPDATE devices SET status = 'active'")]
     [InlineData("DELETE FROM devices")]
+    [InlineData("DELETE FROM idempotency_keys")]
     [InlineData("UPDATE tenant_quotas SET quota_devices = 0")]
     [InlineData("ALTER TABLE devices DISABLE ROW LEVEL SECURITY")]
     [InlineData("CREATE TABLE mine (id int)")]
@@ -69,7 +71,7 @@ public sealed class IsolationTests(DevicesHost host)
     {
         foreach (var tenant in new[] { _mine, _theirs })
         {
-            await host.Installer(tenant).ProvisionAsync();
+            using var answer = await host.Installer(tenant).PostProvisionAsync(key: "isolation");
             await host.ScalarAsync<object>("INSERT INTO tenant_quotas VALUES ($1, 'starter', 0, 1)", tenant);
         }
     }

@@ -25,10 +25,13 @@ internal static class Fleet
     /// <summary>Ends a program as a crash would (SIGKILL); the supervisor starts it again.</summary>
     public static async Task KillAsync(string program)
     {
-        using var process = Process.GetProcessById(int.Parse(await SuperviseAsync("pid", program), CultureInfo.InvariantCulture));
+        using var process = Process.GetProcessById(await ProcessOfAsync(program));
         process.Kill();
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
     }
+
+    /// <summary>The number of a program's process.</summary>
+    public static async Task<int> ProcessOfAsync(string program) => int.Parse(await SuperviseAsync("pid", program), CultureInfo.InvariantCulture);
 
     /// <summary>Stops a server for as long as the answer is not disposed.</summary>
     public static async Task<IAsyncDisposable> StoppedAsync(string program)

@@ -66,6 +66,14 @@ internal sealed class Tenant
         return await ReadAsync(answer, (int)answer.StatusCode);
     }
 
+    public Task<HttpResponseMessage> DeleteAsync(string path) => SendAsync(HttpMethod.Delete, path, null);
+
+    public Task<HttpResponseMessage> PostAsync(string path, object body, string? idempotencyKey = null) =>
+        SendAsync(HttpMethod.Post, path, JsonContent.Create(body), idempotencyKey);
+
+    /// <summary>Makes an API key.</summary>
+    public async Task<JsonElement> MakeKeyAsync(object body) => await ReadAsync(await PostAsync("/api/v1/api-keys", body), 201);
+
     public async Task<JsonElement> LatestAsync(Device device, int slot, string prefix = "/api/v1") =>
         await ReadAsync(await GetAsync($"{prefix}/telemetry/latest?slot={slot}&device_id={device.Id}"), 200);
 
@@ -75,10 +83,15 @@ internal sealed class Tenant
         && latest.TryGetProperty("value", out var value)
         && JsonElement.DeepEquals(value, JsonSerializer.Deserialize<JsonElement>(payload)));
 
-    public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? body)
+    public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? body, string? idempotencyKey = null)
     {
         using var request = new HttpRequestMessage(method, path) { Content = body };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Token);
+        if (idempotencyKey is not null)
+        {
+            request.Headers.Add("Idempotency-Key", idempotencyKey);
+        }
+
         return await Http.SendAsync(request, Cancellation);
     }
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using EasySmart.Hosting;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.Tokens;
 
 namespace EasySmart.Gateway.Tests;
@@ -9,6 +10,9 @@ namespace EasySmart.Gateway.Tests;
 public sealed class AccessTokenTests(GatewayHost gateway)
 {
     private const string Somewhere = "/api/v1/devices";
+
+    // The gateway's own clock: what it finds expired is so by its watch, not by ours.
+    private DateTimeOffset Now => gateway.Services.GetRequiredService<TimeProvider>().GetUtcNow();
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -44,7 +48,7 @@ public sealed class AccessTokenTests(GatewayHost gateway)
     [Fact]
     public async Task A_token_of_a_clock_a_little_apart_passes()
     {
-        var token = Issuer.Token(t => t.NotBefore = DateTime.UtcNow.AddSeconds(5));
+        var token = Issuer.Token(t => t.NotBefore = Now.UtcDateTime.AddSeconds(5));
         Assert.True((await gateway.Bearer(token).GetAsync(Somewhere, Cancellation)).IsSuccessStatusCode);
     }
 
@@ -58,8 +62,8 @@ public sealed class AccessTokenTests(GatewayHost gateway)
 
     private string Make(string wrong) => wrong switch
     {
-        "expired" => Issuer.Token(now: DateTimeOffset.UtcNow.AddHours(-1).AddSeconds(-15)),
-        "not yet valid" => Issuer.Token(t => t.NotBefore = DateTime.UtcNow.AddMinutes(5)),
+        "expired" => Issuer.Token(now: Now.AddHours(-1).AddSeconds(-15)),
+        "not yet valid" => Issuer.Token(t => t.NotBefore = Now.UtcDateTime.AddMinutes(5)),
         "no expiry" => Issuer.Token(t => t.Expires = null),
         "issuer" => Issuer.Token(t => t.Issuer = "easysmart-gateway"),
         "audience" => Issuer.Token(t => t.Audience = "device-provisioning"),

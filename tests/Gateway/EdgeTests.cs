@@ -78,8 +78,31 @@ public sealed class EdgeTests(GatewayHost gateway)
         client.DefaultRequestHeaders.Add("Origin", "http://localhost:5173");
         using var refused = await client.GetAsync("/api/v1/devices", Cancellation);
         await Envelope.AssertAsync(refused, 401, "unauthorized");
-        Assert.Equal("http://localhost:5173", refused.Headers.GetValues("Access-Control-Allow-Origin").Single());
-        Assert.Contains("X-Request-ID", refused.Headers.GetValues("Access-Control-Expose-Headers").Single(), StringComparison.Ordinal);
+        AssertReadable(refused);
+        using var missing = await client.GetAsync("/api/v1/no/such", Cancellation);
+        await Envelope.AssertAsync(missing, 404, "not_found");
+        AssertReadable(missing);
+        using var bug = await client.GetAsync("/__probe/bug", Cancellation);
+        await Envelope.AssertAsync(bug, 500, "internal_error");
+        AssertReadable(bug);
+    }
+
+    [Theory]
+    [InlineData("Address")]
+    [InlineData("User")]
+    public async Task A_page_can_read_how_long_to_wait(string limit)
+    {
+        await using var own = await GatewayHost.StartAsync(
+            settings: [("Cors:Origins:0", "http://localhost:5173"), ($"RateLimits:{limit}:PermitLimit", "1")]);
+        var client = own.Bearer();
+        client.DefaultRequestHeaders.Add("Origin", "http://localhost:5173");
+        AssertReadable(await client.GetAsync("/api/v1/devices", Cancellation));
+        using var refused = await client.GetAsync("/api/v1/devices", Cancellation);
+        await Envelope.AssertAsync(refused, 429, "rate_limited");
+        AssertReadable(refused);
+        // A preflight costs nothing: the browser would not send the request that it asks for.
+        using var preflight = await PreflightAsync(own, "http://localhost:5173");
+        Assert.Equal(HttpStatusCode.NoContent, preflight.StatusCode);
     }
 
     [Fact]
@@ -98,14 +121,37 @@ public sealed class EdgeTests(GatewayHost gateway)
     [InlineData("services:billing-quota:http:0", "ftp://host")]
     [InlineData("AccessTokens:KeyRefreshSeconds", "0")]
     [InlineData("Forwarding:TimeoutSeconds", "0")]
+    [InlineData("Forwarding:AnswerSeconds", "0")]
     [InlineData("RateLimits:Auth:PermitLimit", "-1")]
+    [InlineData("RateLimits:Auth:PermitLimit", "0")]
+    [InlineData("RateLimits:Address:PermitLimit", "-1")]
+    [InlineData("RateLimits:Address:Exempt:0", "the broker")]
+    [InlineData("RateLimits:FailedAuthentications:WindowSeconds", "0")]
+    [InlineData("RateLimits:User:PermitLimit", "-1")]
+    [InlineData("RateLimits:ApiKey:WindowSeconds", "100000")]
+    [InlineData("RateLimits:PlatformApiKey:PermitLimit", "-1")]
+    [InlineData("TrustedProxies:0", "10.0.0.0/33")]
+    [InlineData("TrustedProxies:1", "10")]
+    [InlineData("TrustedProxies", "10.0.0.0/8")]
+    [InlineData("FORWARDEDHEADERS_ENABLED", "true")]
+    [InlineData("Metrics:Networks:0", "10.0.0.0/8x")]
+    [InlineData("Connections:Headers", "1")]
+    [InlineData("Connections:HeaderSeconds", "0")]
+    [InlineData("Hsts:MaxAgeDays", "-1")]
     [InlineData("Cors:Origins:0", "https://app.example.com/")]
     [InlineData("LegacyPrefix:Sunset", "2020-01-01T00:00:00Z")]
     public async Task A_wrong_setting_stops_the_start_and_is_named(string key, string? value)
     {
-        var failure = await Assert.ThrowsAnyAsync<Exception>(() => GatewayHost.StartAsync(settings: (key, value)));
+        var failure = await Assert.ThrowsAnyAsync<Exception>(() => GatewayHost.StartAsync(settings: [(key, value)]));
         var told = failure.ToString();
         Assert.All(key.Split(':'), word => Assert.Contains(word, told, StringComparison.Ordinal));
+    }
+
+    private static void AssertReadable(HttpResponseMessage answer)
+    {
+        Assert.Equal("http://localhost:5173", answer.Headers.GetValues("Access-Control-Allow-Origin").Single());
+        var exposed = answer.Headers.GetValues("Access-Control-Expose-Headers").Single().Split(',', StringSplitOptions.TrimEntries);
+        Assert.All(["Link", "Retry-After", "X-Request-ID"], name => Assert.Contains(name, exposed));
     }
 
     private static async Task<HttpResponseMessage> PreflightAsync(GatewayHost gateway, string origin)

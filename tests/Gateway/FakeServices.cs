@@ -28,6 +28,9 @@ public sealed class FakeServices : IAsyncDisposable
     /// <summary>Signs access tokens; what it publishes is Identity's JWKS.</summary>
     public TokenIssuer Issuer { get; } = new();
 
+    /// <summary>The API keys that Identity knows.</summary>
+    public FakeKeys Keys { get; } = new();
+
     /// <summary>Whether Identity gives its keys out.</summary>
     public bool IdentityAnswers { get; set; } = true;
 
@@ -36,6 +39,9 @@ public sealed class FakeServices : IAsyncDisposable
 
     /// <summary>A request with <c>X-Behave: hang</c> has come.</summary>
     public TaskCompletionSource Hanging { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>A request with <c>X-Behave: read</c> has come, and the beginning of its body.</summary>
+    public TaskCompletionSource Reading { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>The gateway has given up such a request.</summary>
     public TaskCompletionSource GivenUp { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -77,8 +83,20 @@ public sealed class FakeServices : IAsyncDisposable
     {
         "/.well-known/jwks.json" => KeysAsync(context),
         "/internal/revocations" => RevocationsAsync(context),
+        "/internal/api-keys/verify" => VerifyAsync(context),
         _ => BehaveAsync(context, context.Request.Headers["X-Behave"].ToString()),
     };
+
+    private Task VerifyAsync(HttpContext context)
+    {
+        if (IdentityAnswers && context.Request.Headers["X-EasySmart-Service-Key"] == GatewayHost.ServiceKey)
+        {
+            return Keys.AnswerAsync(context);
+        }
+
+        context.Abort();
+        return Task.CompletedTask;
+    }
 
     private Task RevocationsAsync(HttpContext context)
     {
@@ -143,6 +161,8 @@ public sealed class FakeServices : IAsyncDisposable
                 await LargeAsync(response);
                 break;
             case "read":
+                await context.Request.Body.ReadAtLeastAsync(new byte[1], 1, throwOnEndOfStream: false);
+                Reading.TrySetResult();
                 await context.Request.Body.CopyToAsync(Stream.Null);
                 break;
             default:

@@ -16,6 +16,7 @@ public sealed class GatewayHost() : ServiceHost<Program>("gateway")
     public const string ServiceKey = "a service key for tests, long enough";
 
     private TimeProvider? _clock;
+    private Action<IServiceCollection> _configure = _ => { };
 
     /// <summary>What is behind it.</summary>
     public FakeServices Behind { get; private set; } = null!;
@@ -24,9 +25,14 @@ public sealed class GatewayHost() : ServiceHost<Program>("gateway")
     public InternalIdentity Verifier => Services.GetRequiredService<InternalIdentity>();
 
     /// <summary>A gateway of a test's own, with other settings or another clock.</summary>
-    public static async Task<GatewayHost> StartAsync(TimeProvider? clock = null, params (string Key, string? Value)[] settings)
+    public static Task<GatewayHost> StartAsync(TimeProvider? clock = null, params (string Key, string? Value)[] settings) =>
+        StartAsync(_ => { }, clock, settings);
+
+    /// <summary>The same, with services of the test's own.</summary>
+    public static async Task<GatewayHost> StartAsync(
+        Action<IServiceCollection> configure, TimeProvider? clock = null, params (string Key, string? Value)[] settings)
     {
-        var host = new GatewayHost { _clock = clock };
+        var host = new GatewayHost { _clock = clock, _configure = configure };
         foreach (var (key, value) in settings)
         {
             host.Settings[key] = value;
@@ -53,7 +59,10 @@ public sealed class GatewayHost() : ServiceHost<Program>("gateway")
         }
 
         Settings.TryAdd("Internal:ServiceKey", ServiceKey);
-        Settings.TryAdd("RateLimits:Auth:PermitLimit", "1000000");
+        foreach (var limit in new[] { "Auth", "Address", "FailedAuthentications", "User" })
+        {
+            Settings.TryAdd($"RateLimits:{limit}:PermitLimit", "1000000");
+        }
     }
 
     protected override async Task CleanUpAsync() => await Behind.DisposeAsync();
@@ -61,6 +70,7 @@ public sealed class GatewayHost() : ServiceHost<Program>("gateway")
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
         base.ConfigureWebHost(builder);
+        builder.ConfigureTestServices(_configure);
         if (_clock is { } clock)
         {
             builder.ConfigureTestServices(services => services.AddSingleton(clock));

@@ -51,7 +51,7 @@ public sealed class InternalIdentityTests(GatewayHost gateway)
         foreach (var name in new[]
         {
             "X-EasySmart-Identity", "X-EasySmart-Client-IP", "X-EasySmart-Service-Key", "x-easysmart-hook-key", "X-EasySmart-Other",
-            "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "Forwarded", "X-Real-IP",
+            "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "Forwarded", "X-Real-IP", "X-Original-For",
         })
         {
             client.DefaultRequestHeaders.TryAddWithoutValidation(name, "forged");

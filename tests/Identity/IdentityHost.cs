@@ -54,6 +54,7 @@ public sealed class IdentityHost : ServiceHost<Program>
         Settings["ConnectionStrings:DatabaseSystem"] = Database.For("identity_system");
         Settings["ConnectionStrings:RabbitMq"] = NoRabbitMq;
         Settings["Identity:SigningKey"] = NewSigningKey();
+        Settings["Idempotency:Key"] = Convert.ToBase64String(new byte[32]);
         Settings["Internal:ServiceKey"] = ServiceKey;
         // All tests come from one address.
         Settings["RateLimits:Auth:PermitLimit"] = "1000000";

@@ -50,6 +50,12 @@ public sealed class IsolationTests(IdentityHost host)
     }
 
     [Theory]
+    [InlineData("identity_app", "SELECT hash FROM api_keys")]
+    [InlineData("identity_app", "UPDATE api_keys SET scopes = '{system:admin}'")]
+    [InlineData("identity_app", "UPDATE api_keys SET last_used_at = now()")]
+    [InlineData("identity_app", "DELETE FROM api_keys")]
+    [InlineData("identity_system", "DELETE FROM api_keys")]
+    [InlineData("identity_app", "DELETE FROM idempotency_keys")]
     [InlineData("identity_app", "SELECT FROM outbox")]
     [InlineData("identity_app", "SELECT FROM inbox")]
     [InlineData("identity_app", "UPDATE users SET role = 'super_admin', tenant_id = NULL")]
@@ -66,6 +72,15 @@ public sealed class IsolationTests(IdentityHost host)
     [InlineData("identity_system", "TRUNCATE audit")]
     [InlineData("identity_system", "ALTER TABLE audit DISABLE ROW LEVEL SECURITY")]
     [InlineData("identity_system", "DROP TABLE audit")]
+    [InlineData("identity_system", "UPDATE audit SET ip_address = NULL")]
+    [InlineData("identity_system", "UPDATE audit_heads SET position = 0")]
+    [InlineData("identity_system", "DELETE FROM audit_heads")]
+    [InlineData("identity_system", "UPDATE audit_published_heads SET position = 0")]
+    [InlineData("identity_system", "DELETE FROM audit_published_heads")]
+    [InlineData("identity_system", "ALTER TABLE audit DISABLE TRIGGER audit_chained")]
+    [InlineData("identity_app", "SELECT FROM audit_heads")]
+    [InlineData("identity_app", "INSERT INTO audit_published_heads (position) VALUES (1)")]
+    [InlineData("identity_app", "SELECT erase_audit_personal(gen_random_uuid())")]
     public async Task A_runtime_role_has_no_right_to(string role, string sql)
     {
         var failure = await Assert.ThrowsAsync<PostgresException>(() => Sql.RunAsync(host.Database.For(role), sql));

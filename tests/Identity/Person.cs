@@ -63,7 +63,7 @@ internal sealed class Person(IdentityHost host)
             host.Database.ForSuperuser(),
             $"""
             SELECT a.* FROM audit a WHERE event_type = '{eventType}' AND result = '{result}'
-            AND (metadata ->> 'email' = '{Email}' OR user_id = (SELECT id FROM users WHERE email = '{Email}'))
+            AND (personal ->> 'email' = '{Email}' OR user_id = (SELECT id FROM users WHERE email = '{Email}'))
             """)).FirstOrDefault());
 
     public Task ChangeAsync(string set) => Sql.RunAsync(host.Database.ForSuperuser(), $"UPDATE users SET {set} WHERE email = '{Email}'");

@@ -1,6 +1,7 @@
 using EasySmart.Contracts.Identity;
 using EasySmart.Hosting;
 using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Idempotency;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 using Microsoft.AspNetCore.Builder;
@@ -47,6 +48,7 @@ public sealed class SampleService : IServiceHost, IAsyncLifetime
         var settings = new Dictionary<string, string?>
         {
             ["InternalIdentity:Key"] = Key,
+            ["Idempotency:Key"] = Key,
             ["ConnectionStrings:Database"] = Database.For("notifier_app"),
             ["ConnectionStrings:DatabaseSystem"] = Database.For("notifier_system"),
             ["ConnectionStrings:RabbitMq"] = change is null ? new UriBuilder(_rabbit) { Port = Rabbit.Port }.Uri.AbsoluteUri : "amqp://127.0.0.1:1",
@@ -63,10 +65,12 @@ public sealed class SampleService : IServiceHost, IAsyncLifetime
         builder.AddServiceDefaults(Service);
         builder.AddPostgres(Migrations);
         builder.AddPostgresContext<NotesDb>();
+        builder.AddIdempotency();
         builder.AddMessaging(on => on.On<TenantCreated, RecordEffect>());
         builder.Services.AddSingleton(ProbeEndpoints.Filter);
         var app = builder.Build();
         app.UseServiceDefaults();
+        app.MapNotes();
         return app;
     }
 

@@ -47,6 +47,10 @@ public sealed record AuditRecorded : IntegrationEvent
     /// <summary>The client's <c>User-Agent</c>.</summary>
     public string? UserAgent { get; init; }
 
-    /// <summary>Anything else; never a secret.</summary>
+    /// <summary>
+    /// Anything else; never a secret. What tells who a person is belongs under a key of its own on the first level that is, or ends in
+    /// <c>_</c> and, one of <c>email</c>, <c>phone</c>, <c>full_name</c>, <c>ip_address</c>, <c>user_agent</c>: that can be erased
+    /// later, as what holds an e-mail address is under whatever key.
+    /// </summary>
     public JsonElement? Metadata { get; init; }
 }

@@ -1,4 +1,5 @@
 using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Idempotency;
 using EasySmart.ServiceDefaults.OpenApi;
 
 namespace EasySmart.DeviceProvisioning.Devices;
@@ -13,6 +14,7 @@ public static class DevicesEndpoints
         devices.MapPost("/provision", ProvisionDevice.HandleAsync).RequirePermission(Permissions.DevicesProvision).WithSummary("Provision a device")
             .Fails(409, "device_label already exists").Fails(429, "The plan's number of devices is reached, or too many requests")
             // An empty body is fine whatever it is said to be; one that is not empty must be JSON all the same.
-            .Accepts<ProvisionDeviceRequest>(isOptional: true, "application/json", "*/*");
+            .Accepts<ProvisionDeviceRequest>(isOptional: true, "application/json", "*/*")
+            .Idempotent<DevicesDb>();
     }
 }

@@ -38,5 +38,5 @@ internal sealed record AccountScope(IdentityDb Db, Guid? TenantId)
 
     /// <summary>Begins the transaction in which everything of the request happens.</summary>
     public Task<IDbContextTransaction> BeginAsync(CancellationToken cancellation) =>
-        TenantId is { } tenant ? Db.Database.BeginTenantAsync(tenant, cancellation) : Db.Database.BeginTransactionAsync(cancellation);
+        TenantId is { } tenant ? Db.Database.BeginTenantAsync(tenant, cancellation) : Db.Database.BeginOrJoinAsync(cancellation);
 }

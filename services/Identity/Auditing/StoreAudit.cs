@@ -4,7 +4,10 @@ using Npgsql;
 
 namespace EasySmart.Identity.Auditing;
 
-/// <summary>Keeps every service's audit records. The inbox drops a repeated delivery; the unique event id would catch what it forgot.</summary>
+/// <summary>
+/// Keeps every service's audit records. A trigger of the table chains each one to the one before it, sets personal data apart, and drops a
+/// repeated delivery that the inbox forgot.
+/// </summary>
 internal sealed class StoreAudit : IEventHandler<AuditRecorded>
 {
     private const string Insert =
@@ -12,7 +15,6 @@ internal sealed class StoreAudit : IEventHandler<AuditRecorded>
         INSERT INTO audit (event_id, tenant_id, user_id, device_id, event_type, event_category, severity, actor_type, actor_id,
                            resource_type, resource_id, action, result, ip_address, user_agent, request_id, metadata, timestamp)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::jsonb, $18)
-        ON CONFLICT ON CONSTRAINT audit_event_unique DO NOTHING
         """;
 
     public async Task HandleAsync(AuditRecorded @event, NpgsqlTransaction transaction, CancellationToken cancellation)
