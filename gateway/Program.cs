@@ -12,7 +12,7 @@ builder.AddOrigins();
 builder.AddLegacyPrefix();
 builder.AddCallerLimits();
 builder.AddRateLimit(Routes.AuthLimit, new RateLimitOptions { PermitLimit = 10 }, ClientAddress.NetworkOf);
-builder.Services.AddSingleton(new AddressLimits(builder.Configuration));
+builder.Services.AddSingleton<AddressLimits>();
 builder.Services.AddOptions<ForwardingOptions>().BindConfiguration("Forwarding").ValidateDataAnnotations().ValidateOnStart();
 builder.Services.AddSingleton(new Services(builder.Configuration));
 builder.Services.AddHttpForwarder();
