@@ -1,6 +1,7 @@
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
 using EasySmart.ServiceDefaults.Health;
+using EasySmart.ServiceDefaults.OpenApi;
 using EasySmart.ServiceDefaults.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http.Json;
@@ -22,12 +23,7 @@ public static class ServiceDefaultsExtensions
     public static void AddServiceDefaults(this WebApplicationBuilder builder, string service)
     {
         Add(builder, service, atTheEdge: false);
-        builder.Services.AddOpenApi(options => options.AddDocumentTransformer((document, _, _) =>
-        {
-            // The address at which this instance happens to listen: clients come through the gateway, and know nothing of it.
-            document.Servers = null;
-            return Task.CompletedTask;
-        }));
+        ApiDocument.Add(builder.Services, service);
         AuthExtensions.TrustInternalIdentity(builder);
     }
 

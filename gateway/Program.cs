@@ -27,4 +27,5 @@ app.UseGatewayDefaults(beforeRouting =>
     beforeRouting.Use(app.Services.GetRequiredService<AddressLimits>().InvokeAsync);
 });
 app.MapRoutes(Routes.All);
+app.MapApiDocument();
 await app.RunAsync();

@@ -1,3 +1,4 @@
+using EasySmart.ServiceDefaults.OpenApi;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
@@ -13,14 +14,14 @@ public static class AuthExtensions
 {
     /// <summary>Needs a known caller who holds <paramref name="permission"/> (401, 403).</summary>
     public static TBuilder RequirePermission<TBuilder>(this TBuilder builder, string permission) where TBuilder : IEndpointConventionBuilder =>
-        builder.RequireAuthorization(policy => policy
+        builder.WithMetadata(new PermissionNeeded(permission)).RequireAuthorization(policy => policy
             .RequireAuthenticatedUser()
             .RequireAssertion(context => context.User.HasClaim(InternalIdentity.PermissionsClaim, permission)
                 || context.User.HasClaim(InternalIdentity.PermissionsClaim, Permissions.SystemAdmin)));
 
     /// <summary>Needs a person with an access token (401; 403 for an API key, behind which nobody stands).</summary>
     public static TBuilder RequireUser<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
-        builder.RequireAuthorization(policy => policy.RequireClaim(InternalIdentity.KindClaim, "user"));
+        builder.Fails(403, "Only for people: an API key is refused").RequireAuthorization(policy => policy.RequireClaim(InternalIdentity.KindClaim, "user"));
 
     /// <summary>Open to callers whom the gateway does not know; still only through the gateway (401).</summary>
     public static TBuilder AllowAnonymousCaller<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
@@ -50,3 +51,6 @@ public static class AuthExtensions
         builder.Services.AddSingleton<IAuthorizationHandler, KeyRequirementHandler>();
     }
 }
+
+/// <summary>Tells the API document what <see cref="AuthExtensions.RequirePermission"/> asks for.</summary>
+internal sealed record PermissionNeeded(string Permission);

@@ -2,6 +2,7 @@ using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -29,10 +30,14 @@ internal sealed class InternalIdentityHandler(
 
         // Anonymous passes only where the endpoint says so; elsewhere it is nobody (401, not 403).
         var anonymous = verified.HasClaim(InternalIdentity.KindClaim, "anonymous");
-        return anonymous && Context.GetEndpoint()?.Metadata.GetMetadata<AnonymousCallerAllowed>() is null
+        return anonymous && !IsOpen(Context.GetEndpoint())
             ? AuthenticateResult.NoResult()
             : AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(verified), Name));
     }
+
+    // What is no route is routing's own refusal of a media type (415). The gateway sends nobody whom it does not know to other than open routes.
+    private static bool IsOpen(Endpoint? endpoint) =>
+        endpoint?.Metadata.GetMetadata<AnonymousCallerAllowed>() is not null || endpoint is { } and not RouteEndpoint;
 }
 
 /// <summary>Marks an endpoint that people use before they are known: register, login, bootstrap.</summary>

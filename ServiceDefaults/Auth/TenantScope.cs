@@ -1,5 +1,7 @@
 using System.Reflection;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Metadata;
 
 namespace EasySmart.ServiceDefaults.Auth;
 
@@ -8,8 +10,12 @@ namespace EasySmart.ServiceDefaults.Auth;
 /// names with <c>?tenant_id=</c>. A handler takes it as a parameter; without one the answer is 400.
 /// </summary>
 /// <param name="Id">The tenant.</param>
-public readonly record struct TenantScope(Guid Id)
+public readonly record struct TenantScope(Guid Id) : IEndpointParameterMetadataProvider
 {
+    /// <summary>Tells the API document of <c>?tenant_id=</c>.</summary>
+    static void IEndpointParameterMetadataProvider.PopulateMetadata(ParameterInfo parameter, EndpointBuilder builder) =>
+        builder.Metadata.Add(new TenantNamed());
+
     /// <summary>Lets minimal APIs hand a <see cref="TenantScope"/> to a handler.</summary>
     /// <exception cref="BadHttpRequestException">400: no tenant, or one that is not the caller's own.</exception>
     public static ValueTask<TenantScope> BindAsync(HttpContext context, ParameterInfo parameter)
@@ -31,6 +37,9 @@ public readonly record struct TenantScope(Guid Id)
 
     private static BadHttpRequestException Bad(string message) => new(message, new InvalidTenantException(message));
 }
+
+/// <summary>Metadata of a route on which <c>?tenant_id=</c> names the tenant to work in, for a caller without one of its own.</summary>
+public sealed record TenantNamed;
 
 /// <summary>Carries the words for a 400 about the tenant to the error envelope.</summary>
 internal sealed class InvalidTenantException(string message) : Exception(message);

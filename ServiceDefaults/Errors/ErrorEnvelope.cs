@@ -4,11 +4,11 @@ using Microsoft.AspNetCore.WebUtilities;
 
 namespace EasySmart.ServiceDefaults.Errors;
 
-/// <summary>The one shape of every error that leaves the fleet (contract.md §1).</summary>
-/// <param name="Code">The contract's word for the kind of error.</param>
-/// <param name="Message">What is wrong, for a person.</param>
-/// <param name="RequestId">The request's <c>X-Request-ID</c>.</param>
-/// <param name="Details">Machine-readable detail; absent when there is none.</param>
+/// <summary>The one shape of every error, from whatever layer.</summary>
+/// <param name="Code">The kind of error, for programs. <example>not_found</example></param>
+/// <param name="Message">What is wrong, for a person. <example>Device not found or inactive</example></param>
+/// <param name="RequestId">The request's <c>X-Request-ID</c>. <example>019c5bd1-8c00-7c3a-9f4e-2b6d8a1e5f70</example></param>
+/// <param name="Details">Machine-readable detail, such as what is wrong with which field; absent when there is none.</param>
 public sealed record ErrorEnvelope(
     string Code,
     string Message,
@@ -39,7 +39,7 @@ public sealed record ErrorEnvelope(
         await context.Response.WriteAsJsonAsync(envelope, Json.Options, context.RequestAborted);
     }
 
-    private static (string Code, string Message) Usual(int status) => status switch
+    internal static (string Code, string Message) Usual(int status) => status switch
     {
         400 => ("bad_request", "The request is not valid"),
         401 => ("unauthorized", "A valid access token or API key is needed"),

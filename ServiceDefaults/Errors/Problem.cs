@@ -1,8 +1,5 @@
 using System.Globalization;
-using System.Reflection;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Metadata;
 
 namespace EasySmart.ServiceDefaults.Errors;
 
@@ -49,7 +46,7 @@ public sealed record LimitDetails(string Limit, long Max, long Used, int WindowS
 
 /// <summary>An error answer in the envelope. Made by <see cref="Problem"/>.</summary>
 public sealed record ProblemResult(int Status, string Message, object? Details = null, string? Code = null, int? RetryAfter = null)
-    : IResult, IStatusCodeHttpResult, IEndpointMetadataProvider
+    : IResult, IStatusCodeHttpResult
 {
     /// <inheritdoc/>
     public int? StatusCode => Status;
@@ -64,7 +61,4 @@ public sealed record ProblemResult(int Status, string Message, object? Details =
 
         return ErrorEnvelope.WriteAsync(httpContext, Status, Message, Details, Code);
     }
-
-    static void IEndpointMetadataProvider.PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
-        builder.Metadata.Add(new ProducesResponseTypeMetadata(400, typeof(ErrorEnvelope), ["application/json"]));
 }

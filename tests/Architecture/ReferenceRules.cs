@@ -82,7 +82,10 @@ public sealed class ReferenceRules
     }
 
     private static IEnumerable<string> References(string project, string kind) =>
-        XDocument.Load(Path.Combine(Root, project)).Descendants(kind).Select(e => (string)e.Attribute("Include")!);
+        XDocument.Load(Path.Combine(Root, project)).Descendants(kind)
+            // A program that the build runs is no part of what is built.
+            .Where(e => (string?)e.Attribute("ReferenceOutputAssembly") != "false")
+            .Select(e => (string)e.Attribute("Include")!);
 
     private static string Relative(string path) => Path.GetRelativePath(Root, path);
 

@@ -9,11 +9,17 @@ namespace EasySmart.Fleet.Tests;
 internal sealed class Tenant
 {
     private static readonly HttpClient Http = new() { BaseAddress = Fleet.Gateway };
-    private readonly AuthenticationHeaderValue _token;
+    private static readonly Lazy<Task<string>> SuperAdmin = new(LogSuperAdminInAsync);
 
-    private Tenant(Guid id, string token) => (Id, _token) = (id, new AuthenticationHeaderValue("Bearer", token));
+    private Tenant(Guid id, Guid userId, string token) => (Id, UserId, Token) = (id, userId, token);
 
     public Guid Id { get; }
+
+    /// <summary>Its admin, who makes every call here.</summary>
+    public Guid UserId { get; }
+
+    /// <summary>The admin's access token.</summary>
+    public string Token { get; }
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -22,7 +28,20 @@ internal sealed class Tenant
         using var answer = await Http.PostAsJsonAsync(
             "/api/v1/auth/register", new { email = $"{Guid.NewGuid():N}@example.com", password = "Correct-Horse-7" }, Cancellation);
         var body = await ReadAsync(answer, 201);
-        return new Tenant(body.GetProperty("user").GetProperty("tenant_id").GetGuid(), body.GetProperty("access_token").GetString()!);
+        var user = body.GetProperty("user");
+        return new Tenant(user.GetProperty("tenant_id").GetGuid(), user.GetProperty("user_id").GetGuid(), body.GetProperty("access_token").GetString()!);
+    }
+
+    /// <summary>An access token of the super-admin of the fleet's configuration: one for all tests, since logins of one account are limited.</summary>
+    public static Task<string> SuperAdminTokenAsync() => SuperAdmin.Value;
+
+    private static async Task<string> LogSuperAdminInAsync()
+    {
+        using var answer = await Http.PostAsJsonAsync(
+            "/api/v1/auth/login",
+            new { email = TestServers.Required("EASYSMART_ADMIN_EMAIL"), password = TestServers.Required("EASYSMART_ADMIN_PASSWORD") },
+            Cancellation);
+        return (await ReadAsync(answer, 200)).GetProperty("access_token").GetString()!;
     }
 
     public async Task<Device> ProvisionAsync(string? label = null)
@@ -47,6 +66,14 @@ internal sealed class Tenant
     /// <summary>Makes an API key.</summary>
     public async Task<JsonElement> MakeKeyAsync(object body) => await ReadAsync(await PostAsync("/api/v1/api-keys", body), 201);
 
+    /// <summary>Calls as its admin and returns the answer, which must be a good one.</summary>
+    public async Task<JsonElement> ReadAsync(HttpMethod method, string path, object? body = null)
+    {
+        using var answer = await SendAsync(method, path, body is null ? null : JsonContent.Create(body));
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(Cancellation));
+        return await ReadAsync(answer, (int)answer.StatusCode);
+    }
+
     public async Task<JsonElement> LatestAsync(Device device, int slot, string prefix = "/api/v1") =>
         await ReadAsync(await GetAsync($"{prefix}/telemetry/latest?slot={slot}&device_id={device.Id}"), 200);
 
@@ -59,7 +86,7 @@ internal sealed class Tenant
     public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? body, string? idempotencyKey = null)
     {
         using var request = new HttpRequestMessage(method, path) { Content = body };
-        request.Headers.Authorization = _token;
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Token);
         if (idempotencyKey is not null)
         {
             request.Headers.Add("Idempotency-Key", idempotencyKey);

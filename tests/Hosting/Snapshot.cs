@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace EasySmart.Hosting;
@@ -8,7 +9,8 @@ namespace EasySmart.Hosting;
 /// </summary>
 public static class Snapshot
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n" };
+    // These files are for people: an apostrophe stays one.
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Asserts that <paramref name="json"/> is what the file <paramref name="name"/> holds, apart from white space.</summary>
     public static async Task AssertAsync(string name, string json)

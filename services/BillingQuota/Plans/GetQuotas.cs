@@ -24,11 +24,11 @@ internal static class GetQuotas
 
 /// <summary>What a tenant may use. 0 means unlimited for each quota.</summary>
 /// <param name="TenantId">The tenant.</param>
-/// <param name="PlanType"><c>starter</c>, <c>pro</c> or <c>enterprise</c>.</param>
-/// <param name="BillingCycle"><c>monthly</c> or <c>annual</c>.</param>
-/// <param name="QuotaDevices">Devices that it may hold.</param>
-/// <param name="QuotaMsgsPerMin">Messages a minute, for each device.</param>
-/// <param name="QuotaStorageMb">Storage in MB (10⁶ bytes).</param>
+/// <param name="PlanType"><c>starter</c>, <c>pro</c> or <c>enterprise</c>. <example>starter</example></param>
+/// <param name="BillingCycle"><c>monthly</c> or <c>annual</c>. <example>monthly</example></param>
+/// <param name="QuotaDevices">Devices that it may hold. <example>50</example></param>
+/// <param name="QuotaMsgsPerMin">Messages a minute, for each device. <example>360</example></param>
+/// <param name="QuotaStorageMb">Storage in MB (10⁶ bytes). <example>1000</example></param>
 /// <param name="AllowOverage">Whether an enterprise tenant may go on past its storage quota.</param>
 public sealed record TenantQuotas(
     Guid TenantId, string PlanType, string BillingCycle, int QuotaDevices, int QuotaMsgsPerMin, int QuotaStorageMb, bool AllowOverage);

@@ -25,6 +25,12 @@ public static class ListDevices
 }
 
 /// <summary>A device in the list.</summary>
+/// <param name="DeviceId">Its id.</param>
+/// <param name="DeviceLabel">Its label, unique across the platform. <example>pump-7</example></param>
+/// <param name="Status">Where it is in its life; claimed and active devices may connect and publish.</param>
+/// <param name="FirmwareVersion">As the device last told it. <example>1.4.2</example></param>
+/// <param name="LastSeenAt">When it last published or connected.</param>
+/// <param name="CreatedAt">When it was provisioned or imported.</param>
 public sealed record ListedDevice(
     Guid DeviceId,
     string? DeviceLabel,

@@ -112,10 +112,25 @@ public static class ProvisionDevice
 }
 
 /// <summary>The body, which may be absent.</summary>
-/// <param name="DeviceLabel">Made up when absent.</param>
-public sealed record ProvisionDeviceRequest([property: DeviceLabel] string? DeviceLabel);
+/// <param name="DeviceLabel">
+/// 1 to 50 characters without control characters, <c>+</c>, <c>#</c> or <c>/</c>; made up when absent. <example>pump-7</example>
+/// </param>
+public sealed record ProvisionDeviceRequest([property: DeviceLabel] string? DeviceLabel = null);
 
 /// <summary>Everything that the device needs to connect.</summary>
+/// <param name="TenantId">The tenant that it belongs to.</param>
+/// <param name="DeviceId">Its id.</param>
+/// <param name="DeviceLabel">Its label. <example>pump-7</example></param>
+/// <param name="DeviceSecret">
+/// Its MQTT password, 64 hex characters; told this once. <example>8f1c7a52d0e94b36a1f3c5d7e90b2468acde13579bdf02468ace13579bdf0246</example>
+/// </param>
+/// <param name="MqttUsername">Its MQTT user name: the device id. <example>019c5bd1-8c00-7c3a-9f4e-2b6d8a1e5f70</example></param>
+/// <param name="Broker">Host and port of the MQTT broker. <example>mqtt.example.com:8883</example></param>
+/// <param name="BrokerUrl">The same as a URL. <example>mqtts://mqtt.example.com:8883</example></param>
+/// <param name="TopicPrefix">
+/// Readings go to <c>{topic_prefix}/slot/{n}</c>, n from 0 to 32767.
+/// <example>tenants/019c5bd1-8c00-7c3a-9f4e-2b6d8a1e5f70/devices/019c5bd1-8c00-7c3a-9f4e-2b6d8a1e5f70/telemetry</example>
+/// </param>
 public sealed record ProvisionedDevice(
     Guid TenantId,
     Guid DeviceId,

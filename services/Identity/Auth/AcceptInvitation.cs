@@ -15,6 +15,7 @@ namespace EasySmart.Identity.Auth;
 public sealed record AcceptInvitationRequest
 {
     /// <summary>The link's token.</summary>
+    /// <example>q1ZVt0m6J4y0cQk3m1xS7hE9aR2dW5bN8fLpTgYuI3o</example>
     [Required(ErrorMessage = "Is needed"), StringLength(OneTimeToken.MaxLength, ErrorMessage = "Is too long")]
     public string Token { get; init; } = "";
 

@@ -17,10 +17,12 @@ namespace EasySmart.Identity.Auth;
 public sealed record ChangePasswordRequest
 {
     /// <summary>Proves that it is the owner who asks, and not somebody at an unlocked screen.</summary>
+    /// <example>Correct-Horse-7</example>
     [Required(ErrorMessage = "Is needed"), StringLength(2 * PasswordRule.MaxLength, ErrorMessage = "Is too long")]
     public string CurrentPassword { get; init; } = "";
 
     /// <summary>8 to 128 characters with upper case, lower case, digit and special character.</summary>
+    /// <example>Battery-Staple-8</example>
     [Required(ErrorMessage = "Is needed"), AccountPassword]
     public string NewPassword { get; init; } = "";
 }

@@ -10,8 +10,8 @@ namespace EasySmart.Identity.Auth;
 /// <param name="CreatedAt">When it was logged in.</param>
 /// <param name="LastUsedAt">When it last got new tokens.</param>
 /// <param name="ExpiresAt">When it ends, unless it is used before.</param>
-/// <param name="IpAddress">Of its last use.</param>
-/// <param name="UserAgent">Of its last use.</param>
+/// <param name="IpAddress">Of its last use. <example>203.0.113.7</example></param>
+/// <param name="UserAgent">Of its last use. <example>Mozilla/5.0 (X11; Linux x86_64)</example></param>
 /// <param name="Current">Whether it is the one that asks.</param>
 public sealed record SessionView(
     Guid SessionId, DateTimeOffset CreatedAt, DateTimeOffset LastUsedAt, DateTimeOffset ExpiresAt, string? IpAddress, string? UserAgent, bool Current);

@@ -16,10 +16,12 @@ namespace EasySmart.Identity.Auth;
 public sealed record LoginRequest
 {
     /// <summary>The address that was registered, in any case.</summary>
+    /// <example>ana@example.com</example>
     [Required(ErrorMessage = "Is needed"), StringLength(EmailAddress.MaxLength, ErrorMessage = "Is too long")]
     public string Email { get; init; } = "";
 
     /// <summary>Its password.</summary>
+    /// <example>Correct-Horse-7</example>
     [Required(ErrorMessage = "Is needed"), StringLength(2 * PasswordRule.MaxLength, ErrorMessage = "Is too long")]
     public string Password { get; init; } = "";
 }

@@ -14,21 +14,21 @@ namespace EasySmart.Identity.Auth;
 /// <summary>How people end sessions of their own. The access tokens of a session stop passing within seconds of its end.</summary>
 internal static class Logout
 {
-    /// <summary><c>POST /auth/logout</c>: the session that asks.</summary>
+    /// <summary><c>POST /auth/logout</c>: ends the session that asks.</summary>
     public static async Task<NoContent> ThisAsync(AccountScope scope, Caller caller, TimeProvider clock, CancellationToken cancellation)
     {
         await EndAsync(scope, caller, clock, "auth.logout", s => s.Id == caller.SessionId, cancellation);
         return TypedResults.NoContent();
     }
 
-    /// <summary><c>POST /auth/logout-all</c>: every session, the one that asks too.</summary>
+    /// <summary><c>POST /auth/logout-all</c>: ends every session, the one that asks too.</summary>
     public static async Task<NoContent> AllAsync(AccountScope scope, Caller caller, TimeProvider clock, CancellationToken cancellation)
     {
         await EndAsync(scope, caller, clock, "auth.logout_all", s => true, cancellation);
         return TypedResults.NoContent();
     }
 
-    /// <summary><c>DELETE /auth/sessions/{session_id}</c>: one of them.</summary>
+    /// <summary><c>DELETE /auth/sessions/{session_id}</c>: one session of the caller.</summary>
     public static async Task<Results<NoContent, ProblemResult>> OneAsync(
         [FromRoute(Name = "session_id")] Guid sessionId, AccountScope scope, Caller caller, TimeProvider clock, CancellationToken cancellation) =>
         await EndAsync(scope, caller, clock, "auth.session_ended", s => s.Id == sessionId, cancellation)

@@ -28,6 +28,7 @@ internal static class Refresh
 {
     private static readonly ProblemResult Invalid = Problem.Unauthorized("The refresh token is not valid any more; log in again");
 
+    /// <param name="idempotencyKey">Any text of the client's own; sent again with it within 10 s, a refresh gets the same tokens.</param>
     public static async Task<Results<Ok<IssuedTokens>, ProblemResult>> HandleAsync(
         RefreshRequest request, [FromHeader(Name = "Idempotency-Key"), StringLength(255, ErrorMessage = "Is too long")] string? idempotencyKey,
         Caller caller, SystemContext<IdentityDb> system, Sessions sessions, TimeProvider clock, CancellationToken cancellation)

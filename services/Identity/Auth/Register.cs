@@ -25,6 +25,7 @@ public sealed record RegisterRequest
     public string Password { get; init; } = "";
 
     /// <summary>What the new tenant is called; its first admin's e-mail address when absent.</summary>
+    /// <example>Fábrica Norte</example>
     [TenantName]
     public string? TenantName { get; init; }
 }

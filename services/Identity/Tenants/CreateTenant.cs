@@ -16,10 +16,12 @@ namespace EasySmart.Identity.Tenants;
 public sealed record CreateTenantRequest
 {
     /// <summary>What people call it: 1 to 100 characters.</summary>
+    /// <example>Fábrica Norte</example>
     [Required(ErrorMessage = "Is needed"), TenantName]
     public string Name { get; init; } = "";
 
     /// <summary>Who will be its first admin.</summary>
+    /// <example>ana@example.com</example>
     [Required(ErrorMessage = "Is needed"), AccountEmail]
     public string AdminEmail { get; init; } = "";
 }

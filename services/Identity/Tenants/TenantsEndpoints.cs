@@ -1,4 +1,5 @@
 using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.OpenApi;
 
 namespace EasySmart.Identity.Tenants;
 
@@ -10,7 +11,8 @@ internal static class TenantsEndpoints
         var tenants = routes.MapGroup("/tenants").WithTags("Tenants");
         tenants.MapGet("/me", GetTenant.OwnAsync).RequirePermission(Permissions.TenantsRead).WithName("GetOwnTenant");
         tenants.MapGet("", ListTenants.HandleAsync).RequirePermission(Permissions.SystemAdmin).WithName("ListTenants");
-        tenants.MapPost("", CreateTenant.HandleAsync).RequirePermission(Permissions.SystemAdmin).WithName("CreateTenant");
+        tenants.MapPost("", CreateTenant.HandleAsync).RequirePermission(Permissions.SystemAdmin).WithName("CreateTenant")
+            .Fails(409, "The admin's e-mail address has an account already");
         tenants.MapGet("/{tenant_id}", GetTenant.HandleAsync).RequirePermission(Permissions.SystemAdmin).WithName("GetTenant");
         tenants.MapPatch("/{tenant_id}", UpdateTenant.HandleAsync).RequirePermission(Permissions.SystemAdmin).WithName("UpdateTenant");
     }

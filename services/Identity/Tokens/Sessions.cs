@@ -5,9 +5,9 @@ using EasySmart.ServiceDefaults.Auth;
 namespace EasySmart.Identity.Tokens;
 
 /// <summary>What a refresh answers.</summary>
-/// <param name="AccessToken">ES256 JWT.</param>
-/// <param name="RefreshToken">Opaque, good for one refresh.</param>
-/// <param name="ExpiresIn">Seconds until the access token expires.</param>
+/// <param name="AccessToken">A JWT, to be sent as <c>Authorization: Bearer …</c>. <example>eyJhbGciOiJFUzI1NiIs…</example></param>
+/// <param name="RefreshToken">Opaque, good for one refresh. <example>ZkT0m6vJ4y0cQk3m1xS7hE9aR2dW5bN8…</example></param>
+/// <param name="ExpiresIn">Seconds until the access token expires. <example>3600</example></param>
 public sealed record IssuedTokens(string AccessToken, string RefreshToken, int ExpiresIn);
 
 /// <summary>What register and login answer.</summary>

@@ -11,11 +11,12 @@ public sealed record DeviceSelector
     /// <summary>Finds the device in <c>tenant.devices d</c> by the two parameters of <see cref="AddTo"/>.</summary>
     internal const string Where = "(d.device_id = $1 OR d.device_label = $2) AND d.status IN ('claimed', 'active')";
 
-    /// <summary>The device's id.</summary>
+    /// <summary>The device's id; either this or the label.</summary>
     [FromQuery(Name = "device_id")]
     public Guid? DeviceId { get; init; }
 
-    /// <summary>The device's label.</summary>
+    /// <summary>The device's label; either this or the id.</summary>
+    /// <example>pump-7</example>
     [FromQuery(Name = "device_label")]
     public string? DeviceLabel { get; init; }
 

@@ -18,6 +18,7 @@ internal static class GetLatest
         WHERE {DeviceSelector.Where}
         """;
 
+    /// <param name="slot">The slot, from 0 to 32767. <example>0</example></param>
     public static async Task<Results<Ok<LatestValue>, ProblemResult>> HandleAsync(
         TenantScope tenant, [AsParameters] DeviceSelector device, [Range(0, short.MaxValue)] short slot, NpgsqlDataSource database,
         CancellationToken cancellation)
@@ -56,10 +57,12 @@ public sealed record LatestValue
     public Guid? DeviceId { get; init; }
 
     /// <summary>The slot.</summary>
+    /// <example>0</example>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public short? Slot { get; init; }
 
     /// <summary>The payload as it was sent: any JSON, <c>null</c> too.</summary>
+    /// <example>{"value": 23.5}</example>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public SentJson? Value { get; init; }
 

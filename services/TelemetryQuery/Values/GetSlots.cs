@@ -35,5 +35,5 @@ internal static class GetSlots
 
 /// <summary>The slots of a device that hold a value.</summary>
 /// <param name="DeviceId">The device.</param>
-/// <param name="Slots">Slot numbers, ascending.</param>
+/// <param name="Slots">Slot numbers, ascending. <example>[0, 7, 100]</example></param>
 public sealed record DeviceSlots(Guid DeviceId, IReadOnlyList<short> Slots);

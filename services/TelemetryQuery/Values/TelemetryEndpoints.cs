@@ -1,4 +1,5 @@
 using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.OpenApi;
 
 namespace EasySmart.TelemetryQuery.Values;
 
@@ -6,8 +7,9 @@ internal static class TelemetryEndpoints
 {
     public static void MapTelemetry(this IEndpointRouteBuilder app)
     {
-        var telemetry = app.MapGroup("/telemetry").RequirePermission(Permissions.TelemetryRead).WithTags("Telemetry");
-        telemetry.MapGet("/latest", GetLatest.HandleAsync);
-        telemetry.MapGet("/slots", GetSlots.HandleAsync);
+        var telemetry = app.MapGroup("/telemetry").RequirePermission(Permissions.TelemetryRead).WithTags("Telemetry")
+            .Fails(404, "Device not found or inactive");
+        telemetry.MapGet("/latest", GetLatest.HandleAsync).WithSummary("Latest value of a slot");
+        telemetry.MapGet("/slots", GetSlots.HandleAsync).WithSummary("Slots that hold a value");
     }
 }
