@@ -1,6 +1,5 @@
 using EasySmart.Gateway;
 using EasySmart.ServiceDefaults;
-using EasySmart.ServiceDefaults.Errors;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddGatewayDefaults("gateway");
@@ -11,7 +10,6 @@ builder.AddSecurityHeaders();
 builder.AddOrigins();
 builder.AddLegacyPrefix();
 builder.AddCallerLimits();
-builder.AddRateLimit(Routes.AuthLimit, new RateLimitOptions { PermitLimit = 10 }, ClientAddress.NetworkOf);
 builder.Services.AddSingleton<AddressLimits>();
 builder.Services.AddOptions<ForwardingOptions>().BindConfiguration("Forwarding").ValidateDataAnnotations().ValidateOnStart();
 builder.Services.AddSingleton(new Services(builder.Configuration));
