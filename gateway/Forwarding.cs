@@ -54,12 +54,7 @@ internal static class Forwarding
                 continue;
             }
 
-            var open = Limited(app.MapMethods(pattern, [method], forward), route).AllowAnonymous();
-            if (route.Limit is { } limit)
-            {
-                open.RequireRateLimiting(limit);
-            }
-
+            Limited(app.MapMethods(pattern, [method], forward), route).AllowAnonymous();
             // Or the other methods would fall to the {**rest} beside it and be asked for a token.
             app.Map(pattern, context => WrongMethodAsync(context, method)).AllowAnonymous();
         }

@@ -1,6 +1,5 @@
 using EasySmart.Gateway;
 using EasySmart.ServiceDefaults;
-using EasySmart.ServiceDefaults.Errors;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddGatewayDefaults("gateway");
@@ -11,8 +10,7 @@ builder.AddSecurityHeaders();
 builder.AddOrigins();
 builder.AddLegacyPrefix();
 builder.AddCallerLimits();
-builder.AddRateLimit(Routes.AuthLimit, new RateLimitOptions { PermitLimit = 10 }, ClientAddress.NetworkOf);
-builder.Services.AddSingleton(new AddressLimits(builder.Configuration));
+builder.Services.AddSingleton<AddressLimits>();
 builder.Services.AddOptions<ForwardingOptions>().BindConfiguration("Forwarding").ValidateDataAnnotations().ValidateOnStart();
 builder.Services.AddSingleton(new Services(builder.Configuration));
 builder.Services.AddHttpForwarder();

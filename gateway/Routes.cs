@@ -8,17 +8,14 @@ internal static class Routes
     /// <summary>The prefix of every route outside; services know nothing of it.</summary>
     internal const string Prefix = "/api/v1";
 
-    /// <summary>The limit of the routes at which people prove who they are.</summary>
-    internal const string AuthLimit = "Auth";
-
     // A more specific path wins over a {**rest}, whatever the order here.
     internal static readonly Route[] All =
     [
-        Route.Open("POST", "/auth/register", Services.Identity, AuthLimit),
-        Route.Open("POST", "/auth/login", Services.Identity, AuthLimit),
-        Route.Open("POST", "/auth/refresh", Services.Identity, AuthLimit),
-        Route.Open("POST", "/auth/invitations/accept", Services.Identity, AuthLimit),
-        Route.Open("POST", "/auth/password/reset", Services.Identity, AuthLimit),
+        Route.Open("POST", "/auth/register", Services.Identity),
+        Route.Open("POST", "/auth/login", Services.Identity),
+        Route.Open("POST", "/auth/refresh", Services.Identity),
+        Route.Open("POST", "/auth/invitations/accept", Services.Identity),
+        Route.Open("POST", "/auth/password/reset", Services.Identity),
         new("/auth/{**rest}", Services.Identity),
         new("/admins/{**rest}", Services.Identity),
         new("/users/{**rest}", Services.Identity),
@@ -53,13 +50,9 @@ internal sealed record Route(string Path, string Service)
     /// <summary>Bytes that a body may have, where the usual mebibyte does not do; the service has to take as many.</summary>
     public long? MaxBodyBytes { get; init; }
 
-    /// <summary>The rate limit that holds before the service is asked.</summary>
-    public string? Limit { get; private init; }
-
     /// <summary>
     /// A route that people and devices use before they are known. Its method is named here, because a service tells a stranger nothing,
     /// not even which methods there are.
     /// </summary>
-    internal static Route Open(string method, string path, string service, string? limit = null) =>
-        new(path, service) { OpenTo = method, Limit = limit };
+    internal static Route Open(string method, string path, string service) => new(path, service) { OpenTo = method };
 }

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace EasySmart.ServiceDefaults.Errors;
 
@@ -37,6 +38,7 @@ internal sealed class ErrorHandling : IProblemDetailsService
         {
             (BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout }, _) => ("The body did not arrive in time", null),
             (BadHttpRequestException { StatusCode: 400 } bad, _) => Malformed(bad),
+            ({ } fault, _) when IsUnstorableText(fault) => ("A text has a character (U+0000) that cannot be stored or searched for", null),
             (_, HttpValidationProblemDetails invalid) => ("The input is not valid", FieldErrors(invalid.Errors)),
             _ => (null, null),
         };
@@ -55,9 +57,14 @@ internal sealed class ErrorHandling : IProblemDetailsService
         // The contract knows no 408.
         BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => StatusCodes.Status400BadRequest,
         BadHttpRequestException bad => bad.StatusCode,
+        _ when IsUnstorableText(exception) => StatusCodes.Status400BadRequest,
         _ when Transient.Is(exception) => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status500InternalServerError,
     };
+
+    // PostgreSQL has no U+0000. Only a client's text can hold one, in any field of any route; that no route has to think of it, it is told here.
+    private static bool IsUnstorableText(Exception fault) =>
+        (fault as PostgresException ?? fault.InnerException as PostgresException)?.SqlState == PostgresErrorCodes.CharacterNotInRepertoire;
 
     // The framework's message can name our types; a JSON reader's path and a parameter's name are all that a client needs.
     private static (string Message, object? Details) Malformed(BadHttpRequestException bad) => bad.InnerException switch

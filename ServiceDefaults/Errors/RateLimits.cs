@@ -1,11 +1,5 @@
 using System.ComponentModel.DataAnnotations;
-using System.Threading.RateLimiting;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 
 namespace EasySmart.ServiceDefaults.Errors;
 
@@ -21,7 +15,7 @@ public sealed record RateLimitOptions
     public int WindowSeconds { get; init; } = 60;
 }
 
-/// <summary>ASP.NET Core's rate limiter with contract.md's answer: 429 <c>rate_limited</c>, <c>Retry-After</c> and <c>details</c>.</summary>
+/// <summary>Limits by configuration. <see cref="Limit"/> counts one in memory; what must hold across instances is counted in a database.</summary>
 public static class RateLimits
 {
     /// <summary>The limit that section <c>RateLimits:{name}</c> sets, over <paramref name="defaults"/>.</summary>
@@ -48,25 +42,5 @@ public static class RateLimits
         return wrong.Count == 0
             ? limit
             : throw new InvalidOperationException(string.Join(" ", wrong.Select(w => $"{section.Path}:{w.MemberNames.First()}: {w.ErrorMessage}")));
-    }
-
-    /// <summary>Adds the policy <paramref name="name"/> for <c>RequireRateLimiting</c>.</summary>
-    /// <param name="builder">The application.</param>
-    /// <param name="name">Of the policy, of its section below <c>RateLimits</c>, and of the limit in answers.</param>
-    /// <param name="defaults">What holds where the section says nothing.</param>
-    /// <param name="partition">Whose requests count together.</param>
-    public static void AddRateLimit(this IHostApplicationBuilder builder, string name, RateLimitOptions defaults, Func<HttpContext, string> partition)
-    {
-        var limit = new Limit(name, Read(builder.Configuration, name, defaults));
-        builder.Services.AddRateLimiter(options => options.AddPolicy(name, new Policy(limit, partition)));
-    }
-
-    // With an answer of its own: the middleware does not tell a common one which policy refused.
-    private sealed class Policy(Limit limit, Func<HttpContext, string> partition) : IRateLimiterPolicy<string>
-    {
-        public Func<OnRejectedContext, CancellationToken, ValueTask>? OnRejected =>
-            (context, _) => new ValueTask(limit.RefuseAsync(context.HttpContext, context.Lease));
-
-        public RateLimitPartition<string> GetPartition(HttpContext httpContext) => limit.Partition(partition(httpContext));
     }
 }

@@ -1,3 +1,6 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
 namespace EasySmart.ApiDocument;
 
 /// <summary>The gateway's build calls this: OUTPUT INPUT…</summary>
@@ -13,7 +16,7 @@ internal static class Program
 
         try
         {
-            await File.WriteAllTextAsync(output, await PublicDocument.MergeAsync(args[1..].Select(File.ReadAllText)));
+            await File.WriteAllTextAsync(output, await PublicDocument.MergeAsync(args[1..].Select(Read)));
             return 0;
         }
         catch (InvalidDataException fault)
@@ -21,6 +24,20 @@ internal static class Program
             // As MSBuild shows an error.
             await Console.Error.WriteLineAsync($"gateway/ApiDocument: error API0001: {fault.Message}");
             return 1;
+        }
+    }
+
+    private static string Read(string path)
+    {
+        var text = File.ReadAllText(path);
+        try
+        {
+            JsonNode.Parse(text);
+            return text;
+        }
+        catch (JsonException)
+        {
+            throw new InvalidDataException($"{path} is not JSON, perhaps since a merge: write it anew by that project's tests, with EASYSMART_UPDATE_SNAPSHOTS=1");
         }
     }
 }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Text.Json;
 using EasySmart.Hosting;
 
 namespace EasySmart.Fleet.Tests;
@@ -40,7 +39,8 @@ public sealed class RevocationTests(ITestOutputHelper output)
         using var gateways = new Gateways(Fleet.Gateway);
         var user = await InvitedAsync(admin);
         Assert.True(await gateways.AllAsync(user.Token, 200));
-        using var platform = await gateways.LoginAsync(TestServers.Required("EASYSMART_ADMIN_EMAIL"), TestServers.Required("EASYSMART_ADMIN_PASSWORD"));
+        using var platform = new HttpClient { BaseAddress = Fleet.Gateway };
+        platform.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", await Tenant.SuperAdminTokenAsync());
         await Tenant.ReadAsync(await platform.PatchAsJsonAsync($"/api/v1/tenants/{admin.Id}", new { status = "suspended" }, Cancellation), 200);
         await Eventually.TrueAsync(() => gateways.AllAsync(user.Token, 401));
         using var refused = await gateways.PostAsync("/api/v1/auth/refresh", new { refresh_token = user.RefreshToken });
@@ -119,14 +119,6 @@ public sealed class RevocationTests(ITestOutputHelper output)
         }
 
         public Task<HttpResponseMessage> PostAsync(string path, object body) => _clients[0].PostAsJsonAsync(path, body, Cancellation);
-
-        public async Task<HttpClient> LoginAsync(string email, string password)
-        {
-            var signedIn = await Tenant.ReadAsync(await PostAsync("/api/v1/auth/login", new { email, password }), 200);
-            var client = new HttpClient { BaseAddress = _clients[0].BaseAddress };
-            client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", signedIn.GetProperty("access_token").GetString());
-            return client;
-        }
 
         public void Dispose() => _clients.ForEach(client => client.Dispose());
     }

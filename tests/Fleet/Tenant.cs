@@ -58,14 +58,6 @@ internal sealed class Tenant
 
     public Task<HttpResponseMessage> GetAsync(string path) => SendAsync(HttpMethod.Get, path, null);
 
-    /// <summary>Calls as its admin and returns the answer, which must be a good one.</summary>
-    public async Task<JsonElement> ReadAsync(HttpMethod method, string path, object? body = null)
-    {
-        using var answer = await SendAsync(method, path, body is null ? null : JsonContent.Create(body));
-        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(Cancellation));
-        return await ReadAsync(answer, (int)answer.StatusCode);
-    }
-
     public Task<HttpResponseMessage> DeleteAsync(string path) => SendAsync(HttpMethod.Delete, path, null);
 
     public Task<HttpResponseMessage> PostAsync(string path, object body, string? idempotencyKey = null) =>
@@ -73,6 +65,14 @@ internal sealed class Tenant
 
     /// <summary>Makes an API key.</summary>
     public async Task<JsonElement> MakeKeyAsync(object body) => await ReadAsync(await PostAsync("/api/v1/api-keys", body), 201);
+
+    /// <summary>Calls as its admin and returns the answer, which must be a good one.</summary>
+    public async Task<JsonElement> ReadAsync(HttpMethod method, string path, object? body = null)
+    {
+        using var answer = await SendAsync(method, path, body is null ? null : JsonContent.Create(body));
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(Cancellation));
+        return await ReadAsync(answer, (int)answer.StatusCode);
+    }
 
     public async Task<JsonElement> LatestAsync(Device device, int slot, string prefix = "/api/v1") =>
         await ReadAsync(await GetAsync($"{prefix}/telemetry/latest?slot={slot}&device_id={device.Id}"), 200);

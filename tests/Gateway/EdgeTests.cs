@@ -34,27 +34,6 @@ public sealed class EdgeTests(GatewayHost gateway)
     }
 
     [Fact]
-    public async Task The_auth_routes_share_one_limit_per_address()
-    {
-        await using var own = await GatewayHost.StartAsync(settings: ("RateLimits:Auth:PermitLimit", "3"));
-        foreach (var path in new[] { "/api/v1/auth/login", "/api/auth/register", "/api/v1/auth/refresh" })
-        {
-            Assert.True((await own.Direct().PostAsync(path, null, Cancellation)).IsSuccessStatusCode);
-        }
-
-        using var answer = await own.Direct().PostAsync("/api/v1/auth/login", null, Cancellation);
-        var details = (await Envelope.AssertAsync(answer, 429, "rate_limited")).GetProperty("details");
-        Assert.Equal("auth", details.GetProperty("limit").GetString());
-        Assert.Equal(3, details.GetProperty("max").GetInt32());
-        Assert.Equal(3, details.GetProperty("used").GetInt32());
-        Assert.Equal(60, details.GetProperty("window_seconds").GetInt32());
-        Assert.InRange(answer.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60));
-
-        Assert.True((await own.Bearer().GetAsync("/api/v1/auth/me", Cancellation)).IsSuccessStatusCode);
-        Assert.True((await own.Direct().PostAsync("/api/v1/devices/secret", null, Cancellation)).IsSuccessStatusCode);
-    }
-
-    [Fact]
     public async Task A_page_of_a_configured_origin_may_call_and_another_may_not()
     {
         await using var own = await GatewayHost.StartAsync(

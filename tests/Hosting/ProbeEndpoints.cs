@@ -14,6 +14,7 @@ public sealed class ProbeEndpoints : IStartupFilter
 
     internal const string Body = "/__probe/body";
     internal const string Bug = "/__probe/bug";
+    internal const string ZeroCharacter = "/__probe/zero-character";
     internal const string Outage = "/__probe/outage";
 
     /// <inheritdoc/>
@@ -24,6 +25,7 @@ public sealed class ProbeEndpoints : IStartupFilter
         var routes = (IEndpointRouteBuilder)app.Properties["__EndpointRouteBuilder"]!;
         routes.MapPost(Body, (ProbeBody body) => TypedResults.Ok(body)).ExcludeFromDescription();
         routes.MapGet(Bug, IResult () => throw new InvalidOperationException("SELECT secret FROM somewhere")).ExcludeFromDescription();
+        routes.MapGet(ZeroCharacter, IResult () => throw new PostgresException("invalid byte sequence", "ERROR", "ERROR", "22021")).ExcludeFromDescription();
         routes.MapGet(Outage, IResult () => throw new NpgsqlException("db.internal is away", new IOException())).ExcludeFromDescription();
     };
 }

@@ -134,6 +134,10 @@ public abstract class ServiceConformance(IServiceHost host)
     }
 
     [Fact]
+    public async Task A_text_that_the_database_has_no_character_for_is_400() =>
+        await Envelope.AssertAsync(await Known.GetAsync(ProbeEndpoints.ZeroCharacter, Cancellation), 400, "bad_request");
+
+    [Fact]
     public async Task A_dependency_that_is_away_is_503_with_Retry_After()
     {
         using var answer = await Known.GetAsync(ProbeEndpoints.Outage, Cancellation);

@@ -1,3 +1,5 @@
+using System.Net.Http.Json;
+using System.Text.Json;
 using EasySmart.Hosting;
 
 namespace EasySmart.Identity.Tests;
@@ -33,6 +35,23 @@ public sealed class InvitationTests(IdentityHost host)
         Assert.Empty((await Person.OkAsync(await admin.Client.GetAsync("/users/invitations", Cancellation))).EnumerateArray());
         await admin.Person.AuditedAsync("auth.register", "success");
         await invited.AuditedAsync("user.invitation_accepted", "success");
+    }
+
+    [Fact]
+    public async Task A_retry_with_the_same_Idempotency_Key_gets_the_same_link()
+    {
+        var admin = await Admin.NewAsync(host);
+        var email = new Person(host).Email;
+        var (first, again) = (await InviteAsync(), await InviteAsync());
+        Assert.Equal(first.GetRawText(), again.GetRawText());
+        await Envelope.CreatedAsync(await admin.AcceptAsync(first));
+
+        async Task<JsonElement> InviteAsync()
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/users/invitations") { Content = JsonContent.Create(new { email }) };
+            request.Headers.Add("Idempotency-Key", "invite-1");
+            return await Envelope.CreatedAsync(await admin.Client.SendAsync(request, Cancellation));
+        }
     }
 
     [Fact]

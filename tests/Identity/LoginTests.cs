@@ -95,7 +95,10 @@ public sealed class LoginTests(IdentityHost host)
             var salt = new byte[16];
             using var argon2 = new Konscious.Security.Cryptography.Argon2id(System.Text.Encoding.UTF8.GetBytes(Person.Password))
             {
-                Salt = salt, MemorySize = 64, Iterations = 1, DegreeOfParallelism = 1,
+                Salt = salt,
+                MemorySize = 64,
+                Iterations = 1,
+                DegreeOfParallelism = 1,
             };
             return new Passwords.PasswordHash(new Passwords.Argon2Cost(64, 1, 1), salt, argon2.GetBytes(32)).ToString();
         }

@@ -25,12 +25,12 @@ internal sealed record AccountScope(IdentityDb Db, Guid? TenantId)
 {
     /// <summary>Lets minimal APIs hand an <see cref="AccountScope"/> to a handler.</summary>
     /// <exception cref="BadHttpRequestException">400: a super-admin named no tenant, or a user not its own.</exception>
-    public static async ValueTask<AccountScope> BindAsync(HttpContext context, ParameterInfo parameter)
+    public static async ValueTask<AccountScope> BindAsync(HttpContext context, ParameterInfo? parameter)
     {
         var of = context.GetEndpoint()?.Metadata.GetMetadata<AccountsOf>();
         var tenant = of == AccountsOf.Platform ? null
-            : of == AccountsOf.Caller ? (await Caller.BindAsync(context, parameter)).TenantId
-            : (await TenantScope.BindAsync(context, parameter)).Id;
+            : of == AccountsOf.Caller ? (await Caller.BindAsync(context, parameter!)).TenantId
+            : (await TenantScope.BindAsync(context, parameter!)).Id;
         var services = context.RequestServices;
         var db = tenant is null ? services.GetRequiredService<SystemContext<IdentityDb>>().Value : services.GetRequiredService<IdentityDb>();
         return new AccountScope(db, tenant);

@@ -1,6 +1,6 @@
 using EasySmart.ServiceDefaults.Auth;
-using EasySmart.ServiceDefaults.Errors;
 using EasySmart.ServiceDefaults.Idempotency;
+using EasySmart.ServiceDefaults.OpenApi;
 
 namespace EasySmart.Identity.ApiKeys;
 
@@ -12,14 +12,10 @@ internal static class ApiKeysEndpoints
         var keys = routes.MapGroup("/api-keys").WithTags("API keys").WithMetadata(new TenantNamed());
         // By people only: a key that leaked could otherwise leave others behind that outlive it.
         keys.MapPost("", CreateApiKey.HandleAsync).RequirePermission(Permissions.UsersWrite).RequireUser().WithName("CreateApiKey")
-            .Produces<ErrorEnvelope>(403).Produces<ErrorEnvelope>(404)
             .Idempotent(async context => (await KeysOf.BindAsync(context, null)).Db);
-        keys.MapGet("", ListApiKeys.HandleAsync).RequirePermission(Permissions.UsersRead).WithName("ListApiKeys")
-            .Produces<ErrorEnvelope>(403);
-        keys.MapGet("/{api_key_id}", GetApiKey.HandleAsync).RequirePermission(Permissions.UsersRead).WithName("GetApiKey")
-            .Produces<ErrorEnvelope>(403).Produces<ErrorEnvelope>(404);
-        keys.MapDelete("/{api_key_id}", RevokeApiKey.HandleAsync).RequirePermission(Permissions.UsersWrite).WithName("RevokeApiKey")
-            .Produces<ErrorEnvelope>(403).Produces<ErrorEnvelope>(404);
+        keys.MapGet("", ListApiKeys.HandleAsync).RequirePermission(Permissions.UsersRead).WithName("ListApiKeys");
+        keys.MapGet("/{api_key_id}", GetApiKey.HandleAsync).RequirePermission(Permissions.UsersRead).WithName("GetApiKey");
+        keys.MapDelete("/{api_key_id}", RevokeApiKey.HandleAsync).RequirePermission(Permissions.UsersWrite).WithName("RevokeApiKey");
 
         routes.MapPost("/internal/api-keys/verify", VerifyApiKey.HandleAsync).RequireServiceKey();
     }

@@ -1,8 +1,8 @@
+using System.ComponentModel.DataAnnotations;
 using EasySmart.Identity.Accounts;
 using EasySmart.ServiceDefaults;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
-using System.ComponentModel.DataAnnotations;
 
 namespace EasySmart.Identity.Users;
 

@@ -1,5 +1,6 @@
 using EasySmart.Identity.Accounts;
 using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Idempotency;
 using EasySmart.ServiceDefaults.OpenApi;
 
 namespace EasySmart.Identity.Users;
@@ -26,7 +27,9 @@ internal static class UsersEndpoints
         users.MapDelete("/{user_id}", DeleteUser.HandleAsync).RequirePermission(delete).WithName($"Delete{kind}User").Fails(409, "This is the last active admin");
         users.MapPost("/{user_id}/password-reset", IssuePasswordReset.HandleAsync).RequirePermission(write).WithName($"Issue{kind}PasswordReset");
         users.MapGet("/invitations", ListInvitations.HandleAsync).RequirePermission(read).WithName($"List{kind}Invitations");
-        users.MapPost("/invitations", InviteUser.HandleAsync).RequirePermission(write).WithName($"Invite{kind}User").Fails(409, "This e-mail address has an account already");
+        users.MapPost("/invitations", InviteUser.HandleAsync).RequirePermission(write).WithName($"Invite{kind}User")
+            .Fails(409, "This e-mail address has an account already")
+            .Idempotent(async context => (await AccountScope.BindAsync(context, null)).Db);
         users.MapDelete("/invitations/{invitation_id}", WithdrawInvitation.HandleAsync).RequirePermission(write).WithName($"Withdraw{kind}Invitation");
     }
 }
