@@ -163,20 +163,19 @@ public sealed class FaultTests
     [Fact]
     public async Task Stopping_commits_and_acknowledges_what_is_in_hand_and_leaves_politely()
     {
-        await using var host = await new ScriptedHost { Special = { ["Ingestion:BatchMilliseconds"] = "5000", ["Ingestion:BatchRows"] = "5000" } }.StartAsync();
+        await using var host = await new ScriptedHost { Special = { ["Ingestion:BatchMilliseconds"] = "60000", ["Ingestion:BatchRows"] = "100" } }.StartAsync();
         var device = host.Owner.Put(_tenant);
         for (ushort i = 1; i <= 200; i++)
         {
             await host.Wire.DeliverAsync(i, device.Topic(), $"{{\"value\":{i}}}");
         }
 
-        var directory = host.Services.GetRequiredService<DeviceDirectory>();
-        await Eventually.TrueAsync(() => Task.FromResult(directory.Count == 1));
+        // The first full batch is through; what came after it waits for another hundred, or for the end.
+        await Eventually.TrueAsync(() => Task.FromResult(host.Wire.Acknowledged.Count >= 100));
         await host.Services.GetServices<Microsoft.Extensions.Hosting.IHostedService>().OfType<TelemetryPipeline>().Single()
             .StopAsync(TestContext.Current.CancellationToken);
         await Eventually.TrueAsync(() => Task.FromResult(host.Wire.SaidGoodBye));
         Assert.Equal(host.Wire.Acknowledged.Count, await host.ReadingsOfAsync(device));
-        Assert.NotEmpty(host.Wire.Acknowledged);
     }
 
     [Fact]

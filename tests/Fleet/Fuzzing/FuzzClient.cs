@@ -41,7 +41,9 @@ internal sealed class FuzzClient : IDisposable
             using var request = RequestOf(input);
             using var answer = await _http.SendAsync(request, Cancellation);
             var status = (int)answer.StatusCode;
-            if (status < 400)
+            // What Kestrel takes for no request at all, it answers by itself: a path with a zero byte, a request line that is too long.
+            var bare = (status == 400 && input.Target.Contains("%00", StringComparison.Ordinal)) || (status == 414 && input.Target.Length > 8_000);
+            if (status < 400 || (bare && !answer.Headers.Contains("X-Request-ID")))
             {
                 return (status, null);
             }
@@ -51,13 +53,7 @@ internal sealed class FuzzClient : IDisposable
                 return (status, $"{status}: {await answer.Content.ReadAsStringAsync(Cancellation)}");
             }
 
-            // Kestrel takes a path with a zero byte for no request at all, and answers before any code of ours.
-            var bare = status == 400 && input.Target.Contains("%00", StringComparison.Ordinal) && !answer.Headers.Contains("X-Request-ID");
-            if (!bare)
-            {
-                await Envelope.AssertAsync(answer, status, code);
-            }
-
+            await Envelope.AssertAsync(answer, status, code);
             return (status, null);
         }
         catch (Exception wrong) when (!Cancellation.IsCancellationRequested)
