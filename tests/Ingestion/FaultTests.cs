@@ -163,7 +163,7 @@ public sealed class FaultTests
     [Fact]
     public async Task Stopping_commits_and_acknowledges_what_is_in_hand_and_leaves_politely()
     {
-        await using var host = await new ScriptedHost { Special = { ["Ingestion:BatchMilliseconds"] = "60000", ["Ingestion:BatchRows"] = "100" } }.StartAsync();
+        await using var host = await new ScriptedHost { Special = { ["Ingestion:BatchMilliseconds"] = "10000", ["Ingestion:BatchRows"] = "100" } }.StartAsync();
         var device = host.Owner.Put(_tenant);
         for (ushort i = 1; i <= 200; i++)
         {
