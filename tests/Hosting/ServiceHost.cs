@@ -31,6 +31,9 @@ public abstract class ServiceHost<TProgram>(string service) : WebApplicationFact
     /// <summary>Makes databases and fills <see cref="Settings"/>.</summary>
     protected abstract Task PrepareAsync();
 
+    /// <summary>Waits for what the service does after it listens, where tests need that done.</summary>
+    protected virtual Task StartedAsync() => Task.CompletedTask;
+
     /// <summary>Removes what <see cref="PrepareAsync"/> made.</summary>
     protected virtual Task CleanUpAsync() => Task.CompletedTask;
 
@@ -41,6 +44,7 @@ public abstract class ServiceHost<TProgram>(string service) : WebApplicationFact
         // Not UseKestrel(0): the factory would set the port on a server that the program may have started already.
         UseKestrel();
         StartServer();
+        await StartedAsync();
     }
 
     /// <inheritdoc/>

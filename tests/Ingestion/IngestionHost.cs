@@ -1,4 +1,5 @@
 using EasySmart.Hosting;
+using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Tests;
 using EasySmart.ServiceDefaults.Postgres;
 using Microsoft.Extensions.DependencyInjection;
@@ -67,8 +68,13 @@ public class IngestionHost() : ServiceHost<Program>("ingestion")
         device.DeviceId) ?? "";
 
     /// <summary>Waits until the device has exactly so many readings.</summary>
-    public Task HasReadingsAsync(TestOwner.Device device, long count, int seconds = 30) =>
-        Eventually.TrueAsync(async () => await ReadingsOfAsync(device) == count, seconds);
+    public Task HasReadingsAsync(TestOwner.Device device, long count, int seconds = 30) => Eventually.TrueAsync(
+        async () =>
+        {
+            var (readings, rejections) = (await ReadingsOfAsync(device), await RejectionsOfAsync(device));
+            return readings == count ? true : throw new InvalidOperationException($"{readings} readings; rejections: {rejections}");
+        },
+        seconds);
 
     protected override async Task PrepareAsync()
     {
@@ -81,6 +87,9 @@ public class IngestionHost() : ServiceHost<Program>("ingestion")
             Settings[key] = value;
         }
     }
+
+    // What is published before the session has subscribed, the broker keeps for nobody.
+    protected override Task StartedAsync() => Eventually.TrueAsync(() => Task.FromResult(Services.GetRequiredService<TelemetrySession>().IsUp));
 
     protected virtual int BrokerPort => Broker.Port;
 
@@ -111,6 +120,9 @@ public sealed class ScriptedHost : IngestionHost
 
     /// <summary>What its DeviceProvisioning holds when the service starts.</summary>
     public Action<TestOwner>? BeforeStart { get; init; }
+
+    // Its broker answers only when the test plays it.
+    protected override Task StartedAsync() => Task.CompletedTask;
 
     protected override int BrokerPort => Wire.Port;
 
