@@ -14,5 +14,5 @@ internal sealed class ThrottleLimits(IConfiguration configuration)
 
     /// <summary>Accounts that one address may make in a day.</summary>
     public RateLimitOptions Registrations { get; } =
-        RateLimits.Read(configuration, "Registrations", new RateLimitOptions { PermitLimit = 20, WindowSeconds = 86_400 });
+        RateLimits.Read(configuration, "Registrations", new RateLimitOptions { PermitLimit = 100, WindowSeconds = 86_400 });
 }
