@@ -37,6 +37,10 @@ public sealed class ThrottleTests
         Assert.Equal((4, 4, 60), (details.GetProperty("max").GetInt32(), details.GetProperty("used").GetInt32(), details.GetProperty("window_seconds").GetInt32()));
         Assert.InRange(answer.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
 
+        // Refused again, it leaves one record and not two.
+        await Envelope.AssertAsync(await new Person(restarted).LoginAsync(), 429, "rate_limited");
+        Assert.Equal(1, await Sql.CountAsync(database.ForSuperuser(), "outbox WHERE body ->> 'EventType' = 'auth.throttled'"));
+
         // Another address is not held up.
         await Envelope.AssertAsync(await FromAsync(restarted, "2001:db8:1:2::1"), 401, "unauthorized");
         // The window passes.
@@ -107,6 +111,7 @@ public sealed class ThrottleTests
         await Person.RegisteredAsync(host);
         using var answer = await new Person(host).RegisterAsync();
         var details = (await Envelope.AssertAsync(answer, 429, "rate_limited")).GetProperty("details");
+        Assert.Equal(1, await Sql.CountAsync(database.ForSuperuser(), "outbox WHERE body ->> 'EventType' = 'auth.throttled'"));
         Assert.Equal(("registrations", 86_400), (details.GetProperty("limit").GetString(), details.GetProperty("window_seconds").GetInt32()));
         Assert.Equal(2, await Sql.CountAsync(database.ForSuperuser(), "tenants"));
         await Person.OkAsync(await person.LoginAsync());

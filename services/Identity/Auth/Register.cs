@@ -62,6 +62,7 @@ internal static class Register
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
         if (await throttles.RefuseRegistrationAsync(db, caller, cancellation) is { } tooMany)
         {
+            await transaction.CommitAsync(cancellation);
             return tooMany;
         }
 

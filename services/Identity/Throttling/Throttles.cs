@@ -6,6 +6,7 @@ using System.Text;
 using EasySmart.Identity.Accounts;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
+using EasySmart.ServiceDefaults.Messaging;
 using Microsoft.EntityFrameworkCore;
 
 namespace EasySmart.Identity.Throttling;
@@ -20,15 +21,15 @@ internal sealed class Throttles(ThrottleLimits limits, TimeProvider clock)
 
     /// <summary>Counts an attempt at the routes where people prove who they are. Returns the answer when it is one too many.</summary>
     public Task<ProblemResult?> RefuseAsync(IdentityDb db, Caller caller, CancellationToken cancellation) =>
-        TakeAsync(db, Key("auth", caller), "auth", limits.Address, "Too many attempts from this address", cancellation);
+        TakeAsync(db, caller, null, "auth", limits.Address, "Too many attempts from this address", cancellation);
 
     /// <summary>Counts an attempt from this address for this e-mail. Returns the answer when it comes too soon.</summary>
     public Task<ProblemResult?> RefuseAsync(IdentityDb db, Caller caller, string email, CancellationToken cancellation) =>
-        TakeAsync(db, Key("auth_email", caller, email), "auth_email", limits.AddressAndEmail, "Too many attempts for this e-mail", cancellation);
+        TakeAsync(db, caller, email, "auth_email", limits.AddressAndEmail, "Too many attempts for this e-mail", cancellation);
 
     /// <summary>Counts an account made from this address, within the transaction that makes it. Returns the answer when it is one too many.</summary>
     public Task<ProblemResult?> RefuseRegistrationAsync(IdentityDb db, Caller caller, CancellationToken cancellation) =>
-        TakeAsync(db, Key("registrations", caller), "registrations", limits.Registrations, "Too many accounts were made from this address", cancellation);
+        TakeAsync(db, caller, null, "registrations", limits.Registrations, "Too many accounts were made from this address", cancellation);
 
     /// <summary>
     /// The attempt failed. After as many failures as the limit allows attempts, each further one doubles the wait before the next, from 1 s
@@ -55,9 +56,9 @@ internal sealed class Throttles(ThrottleLimits limits, TimeProvider clock)
     }
 
     private async Task<ProblemResult?> TakeAsync(
-        IdentityDb db, byte[] key, string name, RateLimitOptions limit, string message, CancellationToken cancellation)
+        IdentityDb db, Caller caller, string? email, string name, RateLimitOptions limit, string message, CancellationToken cancellation)
     {
-        var now = clock.GetMoment();
+        var (key, now) = (Key(name, caller, email ?? ""), clock.GetMoment());
         var ends = now.AddSeconds(limit.WindowSeconds);
         // One statement: of two attempts at once, on whatever instances, each sees the other.
         var taken = (await db.Database.SqlQuery<Taken>(
@@ -68,7 +69,16 @@ internal sealed class Throttles(ThrottleLimits limits, TimeProvider clock)
                 window_ends = CASE WHEN t.window_ends <= {now} THEN {ends} ELSE t.window_ends END
             RETURNING used, window_ends, failures, blocked_until
             """).ToListAsync(cancellation)).Single();
-        if (taken.Used > limit.PermitLimit)
+        var tooMany = taken.Used > limit.PermitLimit;
+        // The first refusal of a window is recorded: more would let who is refused fill the audit.
+        if (taken.Used == limit.PermitLimit + 1 || (!tooMany && taken.BlockedUntil > now && taken.Used == 1))
+        {
+            var named = EmailAddress.TryRead(email, out var address) ? address : null;
+            db.Publish(caller.Audit(clock, "auth.throttled", "attempt", "denied", new { limit = name, email = named }) with { Severity = "warning" });
+            await db.SaveChangesAsync(cancellation);
+        }
+
+        if (tooMany)
         {
             return Refusal(taken.WindowEnds - now, new LimitDetails(name, limit.PermitLimit, limit.PermitLimit, limit.WindowSeconds));
         }
