@@ -17,7 +17,8 @@ init_postgres() {
 # Settings are given at start, so that a port can move and nothing is left in the data directory.
 # fsync and synchronous_commit stay on: what a device was told is stored is on the disk.
 postgres_settings() {
-  local -a settings=(port="$(port "$1")" listen_addresses=127.0.0.1 unix_socket_directories= max_connections=200
+  # Four services hold up to 40 each, and beside them the tests host services of their own.
+  local -a settings=(port="$(port "$1")" listen_addresses=127.0.0.1 unix_socket_directories= max_connections=400
     max_wal_size=512MB jit=off log_timezone=UTC timezone=UTC log_line_prefix='%m [%p] %q%u@%d ')
   case $1 in
     platform) settings+=(shared_buffers=64MB) ;;
