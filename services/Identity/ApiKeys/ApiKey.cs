@@ -1,7 +1,5 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.RegularExpressions;
-using Microsoft.IdentityModel.Tokens;
+using EasySmart.Identity.Tokens;
 
 namespace EasySmart.Identity.ApiKeys;
 
@@ -40,12 +38,9 @@ internal sealed partial class ApiKey
     public string? LastUsedIp { get; init; }
 
     /// <summary>A new key's text: 256 random bits behind a marker that secret scanners can look for.</summary>
-    public static string NewText() => Marker + Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
+    public static string NewText() => Marker + OneTimeToken.New();
 
     public static string PrefixOf(string text) => text[..PrefixLength];
-
-    // A plain hash is enough: there is nothing to guess in 256 random bits.
-    public static byte[] HashOf(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
 
     public static bool IsText(string text) => Pattern().IsMatch(text);
 

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using EasySmart.Identity.Accounts;
 using EasySmart.Identity.Auth;
+using EasySmart.Identity.Tokens;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
 using EasySmart.ServiceDefaults.Messaging;
@@ -61,7 +62,7 @@ internal static class CreateApiKey
             TenantId = keys.TenantId,
             Name = request.Name.Trim(),
             Prefix = ApiKey.PrefixOf(text),
-            Hash = ApiKey.HashOf(text),
+            Hash = OneTimeToken.HashOf(text),
             Scopes = request.Scopes,
             CreatedBy = caller.Id,
             CreatedAt = now,

@@ -2,6 +2,7 @@ using System.Text.Json;
 using EasySmart.Contracts.Auditing;
 using EasySmart.Identity.Accounts;
 using EasySmart.Identity.Auth;
+using EasySmart.Identity.Tokens;
 using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Messaging;
@@ -34,7 +35,7 @@ internal sealed partial class WebhookKey(IServiceScopeFactory scopes, IOptions<I
         var db = scope.ServiceProvider.GetRequiredService<SystemContext<IdentityDb>>().Value;
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         await db.Database.ExecuteSqlAsync($"SELECT pg_advisory_xact_lock({Lock})", cancellationToken);
-        var hash = ApiKey.HashOf(text);
+        var hash = OneTimeToken.HashOf(text);
         if (await db.ApiKeys.AsNoTracking().SingleOrDefaultAsync(k => k.Hash == hash, cancellationToken) is { } known)
         {
             if (known.RevokedAt is not null)

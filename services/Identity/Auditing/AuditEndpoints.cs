@@ -1,5 +1,4 @@
 using EasySmart.ServiceDefaults.Auth;
-using EasySmart.ServiceDefaults.Errors;
 
 namespace EasySmart.Identity.Auditing;
 

@@ -4,7 +4,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace EasySmart.Identity.Tokens;
 
-/// <summary>An opaque token that is handed out once: 256 random bits, of which only the SHA-256 is kept.</summary>
+/// <summary>What is handed out once as text, a token or an API key: 256 random bits, of which only the SHA-256 is kept.</summary>
 internal static class OneTimeToken
 {
     /// <summary>Longer than any that is handed out.</summary>
