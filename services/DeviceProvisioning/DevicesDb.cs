@@ -14,6 +14,8 @@ public sealed class DevicesDb(DbContextOptions<DevicesDb> options) : DbContext(o
 
     public DbSet<Credential> Credentials => Set<Credential>();
 
+    public DbSet<SessionEnd> SessionEnds => Set<SessionEnd>();
+
     public DbSet<TenantQuota> TenantQuotas => Set<TenantQuota>();
 
     // A label that is taken is no fault of ours; what is one is logged where it is answered.
@@ -29,6 +31,7 @@ public sealed class DevicesDb(DbContextOptions<DevicesDb> options) : DbContext(o
             device.Property(d => d.Status).HasConversion(
                 status => status.ToString().ToLowerInvariant(),
                 text => Enum.Parse<DeviceStatus>(text, ignoreCase: true));
+            device.Property(d => d.Metadata).HasColumnType("jsonb");
             device.Property(d => d.Version).ValueGeneratedOnAdd();
         });
         modelBuilder.Entity<Credential>(credential =>
@@ -37,6 +40,7 @@ public sealed class DevicesDb(DbContextOptions<DevicesDb> options) : DbContext(o
             credential.Property(c => c.ValidFrom).ValueGeneratedOnAdd();
             credential.HasOne<Device>().WithMany().HasForeignKey(c => c.DeviceId);
         });
+        modelBuilder.Entity<SessionEnd>();
         modelBuilder.Entity<TenantQuota>().HasKey(q => q.TenantId);
     }
 }

@@ -1,4 +1,3 @@
-using EasySmart.Contracts.Auditing;
 using EasySmart.Contracts.DeviceProvisioning;
 using EasySmart.ServiceDefaults.Messaging;
 using Npgsql;
@@ -16,7 +15,8 @@ public static class Activation
         {
             var key = changed.DeviceId.ToString();
             await transaction.PublishAsync(changed, key, cancellation);
-            await transaction.PublishAsync(Audit(changed, address), key, cancellation);
+            await transaction.PublishAsync(
+                DeviceChanges.ByItself(changed.DeviceId, changed.TenantId, at, "device.activated", "activate", address), key, cancellation);
         }
     }
 
@@ -25,13 +25,14 @@ public static class Activation
     {
         await using var update = new NpgsqlCommand(
             """
-            UPDATE devices SET status = 'active', version = nextval('device_version')
+            UPDATE devices SET status = 'active', activated_at = coalesce(activated_at, $2), version = nextval('device_version')
             WHERE id = ANY($1) AND status = 'claimed'
             RETURNING id, tenant_id, device_label, version
             """,
             transaction.Connection,
             transaction);
         update.Parameters.Add(new() { Value = devices });
+        update.Parameters.Add(new() { Value = at.ToUniversalTime() });
         await using var reader = await update.ExecuteReaderAsync(cancellation);
         var changed = new List<DeviceChanged>();
         while (await reader.ReadAsync(cancellation))
@@ -49,20 +50,4 @@ public static class Activation
 
         return changed;
     }
-
-    private static AuditRecorded Audit(DeviceChanged changed, string? address) => new()
-    {
-        OccurredAt = changed.OccurredAt,
-        TenantId = changed.TenantId,
-        DeviceId = changed.DeviceId,
-        EventType = "device.activated",
-        EventCategory = "device",
-        ActorType = "device",
-        ActorId = changed.DeviceId.ToString(),
-        ResourceType = "device",
-        ResourceId = changed.DeviceId.ToString(),
-        Action = "activate",
-        Result = "success",
-        IpAddress = address,
-    };
 }

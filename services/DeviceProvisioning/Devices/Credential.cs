@@ -12,12 +12,16 @@ public sealed class Credential
 
     public required Guid TenantId { get; init; }
 
-    public required byte[] SecretSha256 { get; init; }
+    /// <summary>Null only while <see cref="SecretBcrypt"/> is not.</summary>
+    public byte[]? SecretSha256 { get; init; }
+
+    /// <summary>A hash brought over from the earlier system, until it is accepted once.</summary>
+    public string? SecretBcrypt { get; init; }
 
     /// <summary>Given by the database.</summary>
     public DateTimeOffset ValidFrom { get; private set; }
 
-    public DateTimeOffset? ValidUntil { get; init; }
+    public DateTimeOffset? ValidUntil { get; set; }
 
     /// <summary>256 random bits as 64 hex characters.</summary>
     public static string MakeSecret() => RandomNumberGenerator.GetHexString(64, lowercase: true);

@@ -24,15 +24,16 @@ public static class ProvisionDevice
             return Problem.QuotaExceeded("The plan's number of devices is reached", limit, DeviceQuota.RetryAfterSeconds);
         }
 
+        var now = clock.GetUtcNow();
         var device = new Device
         {
             Id = Guid.CreateVersion7(),
             TenantId = tenant.Id,
             DeviceLabel = request?.DeviceLabel,
             Status = DeviceStatus.Claimed,
-            // A super-admin works in a tenant without being one of its users.
-            OwnerUserId = caller.Kind == CallerKind.User && caller.TenantId is not null ? caller.Id : null,
-            CreatedAt = clock.GetUtcNow(),
+            OwnerUserId = Registration.OwnerOf(caller),
+            CreatedAt = now,
+            ClaimedAt = now,
         };
         var secret = Credential.MakeSecret();
         db.Add(device);
@@ -42,7 +43,8 @@ public static class ProvisionDevice
             return Problem.Conflict("device_label already exists");
         }
 
-        Announce(db, device, caller, tenant, clock);
+        db.Publish(device.Changed(clock.GetUtcNow(), caller.RequestId), device.Id.ToString());
+        Registration.Announce(db, device, caller, "provision", clock);
         await db.SaveChangesAsync(cancellation);
         await transaction.CommitAsync(cancellation);
         return TypedResults.Created((string?)null, new ProvisionedDevice(
@@ -78,36 +80,6 @@ public static class ProvisionDevice
                 device.DeviceLabel = null;
             }
         }
-    }
-
-    private static void Announce(DevicesDb db, Device device, Caller caller, TenantScope tenant, TimeProvider clock)
-    {
-        var key = device.Id.ToString();
-        db.Publish(device.Changed(clock.GetUtcNow(), caller.RequestId), key);
-        db.Publish(
-            new DeviceRegistered
-            {
-                OccurredAt = clock.GetUtcNow(),
-                RequestId = caller.RequestId,
-                TenantId = tenant.Id,
-                DeviceId = device.Id,
-                DeviceLabel = device.DeviceLabel!,
-                Source = "provision",
-                UserId = caller.Kind == CallerKind.User ? caller.Id : null,
-                UserEmail = caller.Kind == CallerKind.User ? caller.Email : null,
-                Status = device.Status,
-            },
-            key);
-        var metadata = new { device_label = device.DeviceLabel };
-        db.Publish(
-            caller.Audit(clock, "device.provisioned", "create", metadata: metadata) with
-            {
-                TenantId = tenant.Id,
-                DeviceId = device.Id,
-                ResourceType = "device",
-                ResourceId = key,
-            },
-            key);
     }
 }
 

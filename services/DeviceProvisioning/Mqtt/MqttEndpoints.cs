@@ -17,6 +17,7 @@ public static class MqttEndpoints
         builder.Services.AddOptions<HooksOptions>().BindConfiguration("Hooks").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<ServiceAccounts>();
         builder.Services.AddSingleton<DeviceLogins>();
+        builder.Services.AddSingleton<LoginMemory>();
         builder.Services.AddSingleton<LoginMetrics>();
         builder.Services.AddHostedService<FirstLogin>();
     }
