@@ -157,6 +157,11 @@ public sealed class FakeServices : IAsyncDisposable
                 var id = context.Request.Headers["X-Request-ID"].ToString();
                 await response.WriteAsJsonAsync(new { code = "conflict", message = "device_label already exists", request_id = id });
                 break;
+            case "secret":
+                response.ContentType = "application/json";
+                response.ContentLength = FirmwareTests.LongestSecret.Length;
+                await response.WriteAsync(FirmwareTests.LongestSecret);
+                break;
             case "large":
                 await LargeAsync(response);
                 break;
