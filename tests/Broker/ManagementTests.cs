@@ -109,7 +109,8 @@ public class ManagementTests
         Assert.Equal(HttpStatusCode.NoContent, await broker.KickAsync(TestBroker.Ingestion));
         using var gone = await broker.Api.GetAsync("clients/service%2Fingestion-1", Cancellation);
         Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
-        Assert.Equal("""{"code":"CLIENTID_NOT_FOUND","message":"Client ID not found"}""", await gone.Content.ReadAsStringAsync(Cancellation));
+        Assert.Equal(
+            """{"code":"CLIENTID_NOT_FOUND","message":"Client ID not found"}""", await gone.Content.ReadAsStringAsync(Cancellation));
         using var back = await broker.IngestionAsync(subscribe: false);
         Assert.False(back.Connected!.IsSessionPresent);
     }
@@ -228,7 +229,8 @@ public class ManagementTests
         })
         {
             var answer = await broker.ClientsAsync(query);
-            Assert.Equal(ids, string.Join(',', answer.GetProperty("data").EnumerateArray().Select(c => c.GetProperty("clientid").GetString())));
+            var found = answer.GetProperty("data").EnumerateArray().Select(c => c.GetProperty("clientid").GetString());
+            Assert.Equal(ids, string.Join(',', found));
             Assert.Equal(
                 $$"""{"page":{{meta.Item1}},"limit":{{meta.Item2}},"count":{{meta.Item3}},"hasnext":{{(meta.Item4 ? "true" : "false")}}}""",
                 answer.GetProperty("meta").GetRawText());

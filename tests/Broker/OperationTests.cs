@@ -40,7 +40,8 @@ public class OperationTests
     {
         var error = Assert.Throws<OptionsValidationException>(() => BrokerHost.Build(
         [
-            "--Broker:AuthenticatorUrl=http://127.0.0.1:1/x", "--Broker:HookKey=k", $"--Broker:ApiKey={key}", $"--Broker:ApiSecret={secret}",
+            "--Broker:AuthenticatorUrl=http://127.0.0.1:1/x", "--Broker:HookKey=k",
+            $"--Broker:ApiKey={key}", $"--Broker:ApiSecret={secret}",
         ]));
         Assert.Contains(name, Assert.Single(error.Failures));
         Assert.DoesNotContain(secret, error.Message);

@@ -43,6 +43,8 @@ internal sealed class TestBroker : IAsyncDisposable
 
     public BrokerMetrics Metrics => _app.Services.GetRequiredService<BrokerMetrics>();
 
+    public ClientEvents Events => _app.Services.GetRequiredService<ClientEvents>();
+
     public Connections Connections => _app.Services.GetRequiredService<Connections>();
 
     /// <param name="settings">Keys of the section Broker. Nobody is waited for unless HoldUntilSession says so.</param>

@@ -52,8 +52,8 @@ internal sealed class TestReceiver : IAsyncDisposable
         Heard.Where(e => e.GetProperty("clientid").GetString() == clientId).OrderBy(e => e.GetProperty("timestamp").GetInt64());
 
     /// <summary>The reason of the client's last disconnect.</summary>
-    public string? Reason(string clientId) => Of(clientId).LastOrDefault(e => e.GetProperty("event").GetString() == "client.disconnected") is
-    { ValueKind: JsonValueKind.Object } last ? last.GetProperty("reason").GetString() : null;
+    public string? Reason(string clientId) =>
+        Of(clientId).Where(e => e.TryGetProperty("reason", out _)).Select(e => e.GetProperty("reason").GetString()).LastOrDefault();
 
     public async ValueTask DisposeAsync() => await CloseAsync();
 

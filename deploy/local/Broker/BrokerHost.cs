@@ -20,7 +20,8 @@ internal static partial class BrokerHost
         builder.WebHost.ConfigureKestrel(listeners.Bind);
         builder.Services.AddSingleton(options).AddSingleton(listeners).AddSingleton(TimeProvider.System)
             .AddSingleton<BrokerMetrics>().AddSingleton<Authenticator>().AddSingleton<Handshake>()
-            .AddSingleton<Router>().AddSingleton<ClientClock>().AddSingleton<ClientEvents>().AddSingleton<SessionStore>().AddSingleton<RetainedMessages>()
+            .AddSingleton<ClientClock>().AddSingleton<ClientEvents>().AddSingleton<EventReceiver>()
+            .AddSingleton<Router>().AddSingleton<SessionStore>().AddSingleton<RetainedMessages>()
             .AddSingleton<Exchange>().AddSingleton<Wills>().AddSingleton<Connections>()
             .AddSingleton<Desk>().AddSingleton<MqttEndpoint>()
             .AddSingleton<HeldMessages>().AddHostedService(services => services.GetRequiredService<HeldMessages>())

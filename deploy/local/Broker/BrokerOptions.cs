@@ -59,6 +59,9 @@ internal sealed record BrokerOptions
         return problems.Length == 0 ? options : throw new OptionsValidationException("Broker", typeof(BrokerOptions), problems);
     }
 
+    private static bool IsHttp(string url) =>
+        Uri.TryCreate(url, UriKind.Absolute, out var parsed) && parsed.Scheme is ("http" or "https");
+
     private IEnumerable<string> Problems()
     {
         if (!IPAddress.TryParse(BindAddress, out _))
@@ -74,7 +77,7 @@ internal sealed record BrokerOptions
             }
         }
 
-        if (!Uri.TryCreate(AuthenticatorUrl, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+        if (!IsHttp(AuthenticatorUrl))
         {
             yield return $"Broker:AuthenticatorUrl must be an absolute http or https URL, but is '{AuthenticatorUrl}'.";
         }
@@ -84,7 +87,7 @@ internal sealed record BrokerOptions
             yield return "Broker:HookKey must be set: DeviceProvisioning answers nobody without it.";
         }
 
-        if (EventsUrl.Length > 0 && (!Uri.TryCreate(EventsUrl, UriKind.Absolute, out url) || url.Scheme is not ("http" or "https")))
+        if (EventsUrl.Length > 0 && !IsHttp(EventsUrl))
         {
             yield return $"Broker:EventsUrl must be an absolute http or https URL or empty, but is '{EventsUrl}'.";
         }
@@ -94,12 +97,12 @@ internal sealed record BrokerOptions
         {
             if (ApiKey.Length < ShortestApiKey || ApiKey.Contains(':', StringComparison.Ordinal))
             {
-                yield return $"Broker:ApiKey must have {ShortestApiKey} characters or more and no colon, or be empty with Broker:ApiSecret.";
+                yield return $"Broker:ApiKey must have {ShortestApiKey} characters or more and no colon, or be empty as Broker:ApiSecret.";
             }
 
             if (ApiSecret.Length < ShortestApiSecret)
             {
-                yield return $"Broker:ApiSecret must have {ShortestApiSecret} characters or more, or be empty with Broker:ApiKey.";
+                yield return $"Broker:ApiSecret must have {ShortestApiSecret} characters or more, or be empty as Broker:ApiKey.";
             }
         }
 

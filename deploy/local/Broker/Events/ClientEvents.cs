@@ -4,8 +4,8 @@ using System.Threading.Channels;
 namespace EasySmart.Broker;
 
 /// <summary>
-/// What happened to clients and is not told to Broker:EventsUrl yet. Nobody waits here: when it is full the oldest
-/// goes, for a newer event of a client says more than an older one, and who listens compares with the API anyway.
+/// Dates what happens to clients, and keeps it until Broker:EventsUrl is told. Nobody waits here: when it is full the
+/// oldest goes, for a newer event of a client says more than an older one, and who listens compares with the API anyway.
 /// </summary>
 internal sealed partial class ClientEvents(
     ClientClock clock, BrokerOptions options, TimeProvider time, BrokerMetrics metrics, ILogger<ClientEvents> logger)
@@ -25,17 +25,26 @@ internal sealed partial class ClientEvents(
 
     public void Connected(Client client)
     {
+        client.ConnectedAt = clock.Next(client.Id);
         if (!AreOff)
         {
             Add(ClientEvent.Connected(client));
         }
     }
 
-    public void Disconnected(Client client, string reason)
+    /// <summary>Once for each connection: it may be taken over while it ends.</summary>
+    public void Disconnected(Connection? connection, string reason)
     {
+        if (connection is not { Client: { DisconnectedAt: 0 } client })
+        {
+            return;
+        }
+
+        connection.EndAs(reason);
+        client.DisconnectedAt = clock.Next(client.Id);
         if (!AreOff)
         {
-            Add(ClientEvent.Disconnected(client, reason));
+            Add(ClientEvent.Disconnected(client, connection.EndReason!));
         }
     }
 
@@ -76,7 +85,7 @@ internal sealed partial class ClientEvents(
         return oldest;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} client events wait for their receiver, no more fit: the oldest are dropped")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} client events wait for their receiver: the oldest are dropped")]
     private partial void LogFull(int count);
 }
 

@@ -7,7 +7,8 @@ namespace EasySmart.Broker;
 /// <summary>EMQX's API key: Basic authentication. Without a key in the settings nobody has it.</summary>
 internal sealed class ApiKeyFilter(BrokerOptions options) : IEndpointFilter
 {
-    private readonly byte[]? _expected = options.ApiKey.Length == 0 ? null : Hash(Encoding.UTF8.GetBytes($"{options.ApiKey}:{options.ApiSecret}"));
+    private readonly byte[]? _expected =
+        options.ApiKey.Length == 0 ? null : Hash(Encoding.UTF8.GetBytes($"{options.ApiKey}:{options.ApiSecret}"));
 
     public ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {

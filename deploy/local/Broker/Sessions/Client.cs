@@ -4,7 +4,9 @@ using MQTTnet.Packets;
 
 namespace EasySmart.Broker;
 
-/// <summary>One login of a client: what EMQX tells of it in its API and its events. Its session keeps it when the connection has gone.</summary>
+/// <summary>
+/// One login of a client: what EMQX tells of it in its API and its events. Its session keeps it when the connection has gone.
+/// </summary>
 internal sealed class Client(MqttConnectPacket connect, MqttProtocolVersion version, Login login, IPEndPoint? peer)
 {
     // EMQX's default for MQTT 3.1.1 clients that ask for a session and cannot say for how long.
@@ -39,7 +41,7 @@ internal sealed class Client(MqttConnectPacket connect, MqttProtocolVersion vers
         _ => UnspokenExpiry,
     };
 
-    /// <summary>Milliseconds since 1970; written by the session store.</summary>
+    /// <summary>Milliseconds since 1970, by the client's clock. The two are written under the session store's lock.</summary>
     public long ConnectedAt { get; set; }
 
     /// <summary>0 while it is connected.</summary>

@@ -4,7 +4,8 @@ namespace EasySmart.Broker;
 
 /// <summary>The sessions by client id: made, resumed, taken over, expired. One lock; nothing here is on a message's path.</summary>
 internal sealed partial class SessionStore(
-    Router router, ClientClock clock, ClientEvents events, BrokerOptions options, TimeProvider time, BrokerMetrics metrics, ILogger<SessionStore> logger)
+    Router router, ClientEvents events, BrokerOptions options, TimeProvider time, BrokerMetrics metrics,
+    ILogger<SessionStore> logger)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Session> _sessions = new(StringComparer.Ordinal);
@@ -28,8 +29,8 @@ internal sealed partial class SessionStore(
             }
 
             var before = session?.Connection;
-            Told(before, DisconnectReasons.TakenOver);
-            client.ConnectedAt = clock.Next(client.Id);
+            events.Disconnected(before, DisconnectReasons.TakenOver);
+            events.Connected(client);
             if (session is null)
             {
                 present = false;
@@ -40,7 +41,6 @@ internal sealed partial class SessionStore(
 
             session.Attach(connection);
             (session.Client, session.End) = (client, null);
-            events.Connected(client);
             return (session, present, before ?? discarded, will);
         }
     }
@@ -61,7 +61,7 @@ internal sealed partial class SessionStore(
                 return delayed && !session.IsForgotten ? null : will;
             }
 
-            Told(connection, DisconnectReasons.Failed);
+            events.Disconnected(connection, DisconnectReasons.Failed);
             var expiry = connection.Client.ExpiryInterval;
             if (expiry == 0)
             {
@@ -171,7 +171,7 @@ internal sealed partial class SessionStore(
     {
         var connection = session.Connection;
         will = session.End?.Will;
-        Told(connection, reason);
+        events.Disconnected(connection, reason);
         if (connection is not null)
         {
             session.Detach(connection);
@@ -179,17 +179,6 @@ internal sealed partial class SessionStore(
 
         Close(session);
         return connection;
-    }
-
-    /// <summary>Once for each connection, and before whatever happens to its client id next.</summary>
-    private void Told(Connection? connection, string reason)
-    {
-        if (connection is { Client.DisconnectedAt: 0 })
-        {
-            connection.EndAs(reason);
-            connection.Client.DisconnectedAt = clock.Next(connection.ClientId);
-            events.Disconnected(connection.Client, connection.EndReason!);
-        }
     }
 
     private void Close(Session session)
