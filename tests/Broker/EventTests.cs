@@ -268,8 +268,8 @@ public class EventTests
 
     private static async Task<string> DroppedAsync(TestBroker broker)
     {
-        var metrics = await broker.Http.GetStringAsync("/metrics", Cancellation);
-        return string.Join('\n', metrics.Split('\n').Where(m => m.StartsWith("easysmart_broker_events_dropped_total", StringComparison.Ordinal)));
+        var lines = (await broker.Http.GetStringAsync("/metrics", Cancellation)).Split('\n');
+        return string.Join('\n', lines.Where(l => l.StartsWith("easysmart_broker_events_dropped_total", StringComparison.Ordinal)));
     }
 
     private sealed class SetTime : TimeProvider
