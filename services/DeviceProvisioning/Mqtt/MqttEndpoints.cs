@@ -18,6 +18,7 @@ public static class MqttEndpoints
         builder.Services.AddSingleton<ServiceAccounts>();
         builder.Services.AddSingleton<DeviceLogins>();
         builder.Services.AddSingleton<LoginMemory>();
+        builder.Services.AddSingleton<ClientIds>();
         builder.Services.AddSingleton<LoginMetrics>();
         builder.Services.AddHostedService<FirstLogin>();
     }
