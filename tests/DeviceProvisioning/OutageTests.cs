@@ -25,14 +25,18 @@ public sealed class OutageTests(LonelyHost host) : IClassFixture<LonelyHost>
     }
 
     [Fact]
-    public async Task While_the_database_is_away_devices_are_refused_without_a_decision_and_ingestion_gets_in()
+    public async Task While_the_database_is_away_known_devices_and_ingestion_get_in_and_who_is_unknown_is_refused_without_a_decision()
     {
         var device = await host.Installer(_tenant).ProvisionAsync();
+        await host.KnowsAsync(device);
         await host.Database.SetReachableAsync(false);
         try
         {
-            using var answer = await host.Broker().PostLoginAsync(Login(device));
-            await Envelope.AssertAsync(answer, 503, "service_unavailable");
+            Assert.Equal("allow", await host.Broker().ResultOfAsync(device.mqtt_username, device.device_secret));
+            using var unknown = await host.Broker().PostLoginAsync(Calls.LoginBody(Guid.NewGuid().ToString(), device.device_secret));
+            await Envelope.AssertAsync(unknown, 503, "service_unavailable");
+            using var wrong = await host.Broker().PostLoginAsync(Calls.LoginBody(device.mqtt_username, "wrong"));
+            await Envelope.AssertAsync(wrong, 503, "service_unavailable");
             Assert.Equal("allow", await host.Broker().ResultOfAsync("service/ingestion", DevicesHost.ServicePassword));
             await Envelope.AssertAsync(await host.Installer(_tenant).PostProvisionAsync(), 503, "service_unavailable");
             using var ready = await host.Direct().GetAsync("/health/ready", Cancellation);
@@ -49,9 +53,6 @@ public sealed class OutageTests(LonelyHost host) : IClassFixture<LonelyHost>
         using var back = await host.Direct().GetAsync("/health/ready", Cancellation);
         Assert.Equal(HttpStatusCode.OK, back.StatusCode);
     }
-
-    private static string Login(ProvisionedDevice device) =>
-        JsonSerializer.Serialize(new { clientid = "c", username = device.mqtt_username, password = device.device_secret });
 }
 
 /// <summary>A database that hangs for longer than a login may take.</summary>
@@ -68,8 +69,7 @@ public sealed class StuckDatabaseTests(StuckDatabaseTests.HastyHost host) : ICla
         await using var connection = await host.Superuser.OpenConnectionAsync(Cancellation);
         await using (await LockAsync(connection, "LOCK TABLE devices"))
         {
-            using var answer = await host.Broker().PostLoginAsync(
-                JsonSerializer.Serialize(new { clientid = "c", username = device.mqtt_username, password = device.device_secret }));
+            using var answer = await host.Broker().PostLoginAsync(Calls.LoginBody(device.mqtt_username, "wrong"));
             await Envelope.AssertAsync(answer, 503, "service_unavailable");
         }
 
