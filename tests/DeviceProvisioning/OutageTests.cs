@@ -1,7 +1,11 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using EasySmart.Contracts.DeviceProvisioning;
+using EasySmart.DeviceProvisioning.Devices;
+using EasySmart.DeviceProvisioning.Mqtt;
 using EasySmart.Hosting;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
 namespace EasySmart.DeviceProvisioning.Tests;
@@ -55,6 +59,41 @@ public sealed class OutageTests(LonelyHost host) : IClassFixture<LonelyHost>
     }
 }
 
+/// <summary>A database that stays away for longer than memory is trusted.</summary>
+public sealed class LongOutageTests(LongOutageTests.DoubtingHost host) : IClassFixture<LongOutageTests.DoubtingHost>
+{
+    [Fact]
+    public async Task In_the_end_the_database_must_answer()
+    {
+        var device = await host.Installer(Guid.CreateVersion7()).ProvisionAsync();
+        await host.KnowsAsync(device);
+        await host.Database.SetReachableAsync(false);
+        try
+        {
+            await Eventually.TrueAsync(async () =>
+            {
+                using var answer = await host.Broker().PostLoginAsync(Calls.LoginBody(device.mqtt_username, device.device_secret));
+                return answer.StatusCode == HttpStatusCode.ServiceUnavailable;
+            });
+        }
+        finally
+        {
+            await host.Database.SetReachableAsync(true);
+        }
+
+        await host.KnowsAsync(device);
+    }
+
+    public sealed class DoubtingHost : LonelyHost
+    {
+        protected override async Task PrepareAsync()
+        {
+            await base.PrepareAsync();
+            Settings["Mqtt:TrustMemoryFor"] = "00:00:03";
+        }
+    }
+}
+
 /// <summary>A database that hangs for longer than a login may take.</summary>
 public sealed class StuckDatabaseTests(StuckDatabaseTests.HastyHost host) : IClassFixture<StuckDatabaseTests.HastyHost>
 {
@@ -74,6 +113,20 @@ public sealed class StuckDatabaseTests(StuckDatabaseTests.HastyHost host) : ICla
         }
 
         await Eventually.TrueAsync(async () => await host.Broker().ResultOfAsync(device.mqtt_username, device.device_secret) == "allow");
+    }
+
+    [Fact]
+    public async Task A_device_that_is_known_gets_in_while_the_database_hangs()
+    {
+        var device = await host.Installer(_tenant).ProvisionAsync();
+        await host.Broker().LogInAsync(device.mqtt_username, device.device_secret);
+        await Eventually.TrueAsync(() => Task.FromResult(host.Services.GetRequiredService<LoginMemory>()
+            .LogIn(device.mqtt_username, Credential.Hash(device.device_secret)) is { Status: DeviceStatus.Active }));
+        await using var connection = await host.Superuser.OpenConnectionAsync(Cancellation);
+        await using (await LockAsync(connection, "LOCK TABLE devices"))
+        {
+            Assert.Equal("allow", await host.Broker().ResultOfAsync(device.mqtt_username, device.device_secret));
+        }
     }
 
     [Fact]
