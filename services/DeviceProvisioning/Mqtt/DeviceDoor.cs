@@ -57,7 +57,7 @@ public sealed class DeviceDoor(
 
             return login;
         }
-        catch (OperationCanceledException) when (time.IsCancellationRequested)
+        catch (Exception exception) when (exception is TimeoutException || (exception is OperationCanceledException && time.IsCancellationRequested))
         {
             return DeviceLogin.Refused(DeviceLogin.Timeout);
         }
