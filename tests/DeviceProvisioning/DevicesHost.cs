@@ -1,8 +1,11 @@
 using EasySmart.Contracts.Auditing;
 using EasySmart.Contracts.DeviceProvisioning;
+using EasySmart.DeviceProvisioning.Devices;
+using EasySmart.DeviceProvisioning.Mqtt;
 using EasySmart.DeviceProvisioning.Tests;
 using EasySmart.Hosting;
 using EasySmart.ServiceDefaults.Postgres;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
 [assembly: AssemblyFixture(typeof(DevicesHost))]
@@ -85,6 +88,10 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
         command.Parameters.AddRange(values.Select(value => new NpgsqlParameter { Value = value }).ToArray());
         return await command.ExecuteScalarAsync(TestContext.Current.CancellationToken) is T value ? value : default;
     }
+
+    /// <summary>Waits until this instance lets the device in from memory, or does not any more.</summary>
+    public Task KnowsAsync(ProvisionedDevice device, bool knows = true) => Eventually.TrueAsync(() => Task.FromResult(
+        Services.GetRequiredService<LoginMemory>().LogIn(device.mqtt_username, Credential.Hash(device.device_secret)) is not null == knows));
 
     private sealed class RestartedHost(TestDatabase database) : DevicesHost
     {

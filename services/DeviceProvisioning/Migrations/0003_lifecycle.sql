@@ -148,14 +148,15 @@ CREATE POLICY tenant ON commands USING (tenant_id = current_tenant());
 GRANT SELECT, INSERT ON commands TO {{app}};
 GRANT SELECT, UPDATE, DELETE ON commands TO {{system}};
 
--- Every instance answers logins from memory and listens here: the device whose logins may have changed, or '' for all of them.
+-- Every instance answers logins from memory and listens here: the device whose logins may have changed, 'tenants' when tenants did, '' for all devices.
 -- An import of unclaimed devices, and what moves without a meaning for logins, tells nobody.
 CREATE FUNCTION notify_logins() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     changed record;
 BEGIN
     IF TG_OP = 'DELETE' THEN changed := OLD; ELSE changed := NEW; END IF;
-    PERFORM pg_notify('logins', CASE TG_TABLE_NAME WHEN 'devices' THEN to_jsonb(changed)->>'id' WHEN 'credentials' THEN to_jsonb(changed)->>'device_id' ELSE '' END);
+    PERFORM pg_notify('logins', CASE TG_TABLE_NAME
+        WHEN 'devices' THEN to_jsonb(changed)->>'id' WHEN 'credentials' THEN to_jsonb(changed)->>'device_id' ELSE 'tenants' END);
     RETURN NULL;
 END $$;
 CREATE TRIGGER logins_changed AFTER UPDATE OF tenant_id, device_label, status ON devices FOR EACH ROW EXECUTE FUNCTION notify_logins();
