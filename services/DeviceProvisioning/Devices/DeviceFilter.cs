@@ -11,6 +11,7 @@ namespace EasySmart.DeviceProvisioning.Devices;
 public sealed record DeviceFilter
 {
     /// <summary>Only those with this status.</summary>
+    /// <example>active</example>
     [FromQuery(Name = "status")]
     public string? Status { get; init; }
 
@@ -22,7 +23,7 @@ public sealed record DeviceFilter
     [FromQuery(Name = "q")]
     public string? Q { get; init; }
 
-    /// <summary>Only those that were not seen since then (RFC 3339), which those are that never were.</summary>
+    /// <summary>Only those not seen since then (RFC 3339), those never seen included.</summary>
     [FromQuery(Name = "seen_before")]
     public DateTimeOffset? SeenBefore { get; init; }
 
