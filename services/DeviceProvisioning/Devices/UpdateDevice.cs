@@ -37,10 +37,10 @@ public static class UpdateDevice
         {
             return Problem.Conflict("device_label already exists");
         }
-        catch (DbUpdateException exception) when (exception.InnerException is PostgresException { SqlState: ['2', '2', ..] } unstorable)
+        catch (DbUpdateException exception) when (exception.InnerException is PostgresException { SqlState: ['2', '2', ..] })
         {
             // JSON that jsonb does not take: \u0000, half a surrogate pair, a number out of all bounds.
-            return Problem.BadRequest("metadata", $"Cannot be stored: {unstorable.MessageText}");
+            return Problem.BadRequest("metadata", "Holds a text or a number that cannot be stored");
         }
 
         var view = await db.ViewAsync(tenant.Id, deviceId, clock, cancellation);
