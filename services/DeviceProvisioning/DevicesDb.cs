@@ -16,6 +16,8 @@ public sealed class DevicesDb(DbContextOptions<DevicesDb> options) : DbContext(o
 
     public DbSet<SessionEnd> SessionEnds => Set<SessionEnd>();
 
+    public IQueryable<LiveSession> LiveSessions => Set<LiveSession>();
+
     public DbSet<TenantQuota> TenantQuotas => Set<TenantQuota>();
 
     // A label that is taken is no fault of ours; what is one is logged where it is answered.
@@ -41,6 +43,7 @@ public sealed class DevicesDb(DbContextOptions<DevicesDb> options) : DbContext(o
             credential.HasOne<Device>().WithMany().HasForeignKey(c => c.DeviceId);
         });
         modelBuilder.Entity<SessionEnd>();
+        modelBuilder.Entity<LiveSession>().HasNoKey().ToSqlQuery("SELECT tenant_id, device_id, connected_at FROM mqtt_sessions WHERE connected");
         modelBuilder.Entity<TenantQuota>().HasKey(q => q.TenantId);
     }
 }

@@ -1,10 +1,12 @@
 using EasySmart.Contracts.BillingQuota;
+using EasySmart.Contracts.Identity;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.DeviceProvisioning;
 using EasySmart.DeviceProvisioning.Devices;
 using EasySmart.DeviceProvisioning.Mqtt;
 using EasySmart.DeviceProvisioning.Quotas;
 using EasySmart.DeviceProvisioning.Replication;
+using EasySmart.DeviceProvisioning.Tenants;
 using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Idempotency;
@@ -21,12 +23,11 @@ var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults("device-provisioning");
 builder.AddPostgres(migrations);
 builder.AddPostgresContext<DevicesDb>();
-builder.AddMessaging(on => on.On<TenantQuotaChanged, ApplyTenantQuota>().On<DevicesSeen, MarkDevicesSeen>());
+builder.AddMessaging(on => on.On<TenantQuotaChanged, ApplyTenantQuota>().On<DevicesSeen, MarkDevicesSeen>().On<TenantStatusChanged, ApplyTenantStatus>());
 builder.AddIdempotency();
 builder.AddMqtt();
 builder.AddServiceKey();
-builder.Services.AddHttpClient();
-builder.Services.AddHostedService<RebuildQuotas>();
+builder.AddReplication();
 builder.Services.AddValidation();
 
 var app = builder.Build();

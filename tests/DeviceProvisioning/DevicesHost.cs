@@ -75,9 +75,14 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     }
 
     /// <summary>The same service started anew: nothing in memory, the same database. Its RabbitMQ is away, so that it takes none of this one's events.</summary>
-    public async Task<DevicesHost> RestartedAsync()
+    public async Task<DevicesHost> RestartedAsync(params IEnumerable<(string Key, string Value)> settings)
     {
         var host = new RestartedHost(Database);
+        foreach (var (key, value) in settings)
+        {
+            host.Settings[key] = value;
+        }
+
         await host.InitializeAsync();
         return host;
     }
