@@ -37,10 +37,8 @@ public static class DeleteDevice
                 Version = await db.NextVersionAsync(cancellation),
             },
             key);
-        db.Publish(
-            caller.Audit(clock, "device.deleted", "delete", metadata: new { device_label = device.DeviceLabel, status = device.Status })
-                .On(deviceId, tenant.Id) with { Severity = "warning" },
-            key);
+        var audit = caller.Audit(clock, "device.deleted", "delete", metadata: new { device_label = device.DeviceLabel, status = device.Status });
+        db.Publish(audit.On(deviceId, tenant.Id) with { Severity = "warning" }, key);
         await db.SaveChangesAsync(cancellation);
         await transaction.CommitAsync(cancellation);
         logins.Forget(deviceId);

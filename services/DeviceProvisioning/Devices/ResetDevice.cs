@@ -33,13 +33,13 @@ public static class ResetDevice
         }
 
         var now = clock.GetUtcNow();
-        var audit = caller.Audit(clock, "device.reset", "reset", metadata: new { device_label = device.DeviceLabel, status = device.Status })
-            .On(id, tenant.Id) with { Severity = "warning" };
+        // Before they are cleared.
+        var audit = caller.Audit(clock, "device.reset", "reset", metadata: new { device_label = device.DeviceLabel, status = device.Status });
         await ForgetOwnerAsync(db, tenant.Id, id, now, cancellation);
         db.Add(SessionEnd.Of(device, now));
         Clear(device);
         await TakeFactoryLabelAsync(db, device, cancellation);
-        await db.SaveChangedAsync(device, audit, cancellation);
+        await db.SaveChangedAsync(device, audit.On(id, tenant.Id) with { Severity = "warning" }, cancellation);
         await transaction.CommitAsync(cancellation);
         logins.Forget(id);
         return TypedResults.Ok(new DeviceReset("ok", "Device was reset and can be claimed again"));
