@@ -1,3 +1,4 @@
+using EasySmart.DeviceProvisioning.Presence;
 using EasySmart.ServiceDefaults.Auth;
 
 namespace EasySmart.DeviceProvisioning.Mqtt;
@@ -9,6 +10,7 @@ public static class MqttEndpoints
     {
         var hooks = app.MapGroup("/internal/mqtt").RequireKey("X-EasySmart-Hook-Key", "Hooks:Key").ExcludeFromDescription();
         hooks.MapPost("/authenticate", Authenticate.HandleAsync);
+        hooks.MapPost("/events", TakeEvent.HandleAsync);
     }
 
     public static void AddMqtt(this IHostApplicationBuilder builder)
@@ -18,6 +20,7 @@ public static class MqttEndpoints
         builder.Services.AddSingleton<ServiceAccounts>();
         builder.Services.AddSingleton<DeviceLogins>();
         builder.Services.AddSingleton<LoginMemory>();
+        builder.Services.AddSingleton<ClientIds>();
         builder.Services.AddSingleton<LoginMetrics>();
         builder.Services.AddHostedService<FirstLogin>();
     }
