@@ -1,8 +1,10 @@
 using EasySmart.Contracts.Auditing;
 using EasySmart.Contracts.DeviceProvisioning;
+using EasySmart.DeviceProvisioning.Messages;
 using EasySmart.DeviceProvisioning.Tests;
 using EasySmart.Hosting;
 using EasySmart.ServiceDefaults.Postgres;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
 [assembly: AssemblyFixture(typeof(DevicesHost))]
@@ -16,11 +18,19 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     public const string HookKey = "a hook key for tests, long enough too";
     public const string IdempotencyKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     public const string ServicePassword = "ingestion's password for tests";
+    public const string OwnPassword = "the service's own password for tests";
 
     private NpgsqlDataSource? _superuser;
+    private TestBroker? _broker;
     private EventProbe? _events;
 
     public TestDatabase Database { get; private set; } = null!;
+
+    /// <summary>The broker that the service's own session is at, and devices.</summary>
+    internal TestBroker Mqtt => _broker!;
+
+    /// <summary>The broker's management API.</summary>
+    public TestBrokerApi BrokerApi { get; protected init; } = new();
 
     /// <summary>What the service published.</summary>
     public EventProbe Events => _events ??= new EventProbe(this, "test-devices").On<DeviceChanged>().On<DeviceRegistered>().On<AuditRecorded>();
@@ -33,10 +43,29 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
         await Events.StartAsync();
         await PrepareDatabaseAsync();
         Settings["ConnectionStrings:RabbitMq"] = TestServers.RabbitMq("test-devices");
+        PrepareBroker();
+    }
+
+    /// <summary>Gives the service a broker of its own.</summary>
+    protected void PrepareBroker()
+    {
+        _broker = new TestBroker();
+        Settings["Mqtt:Port"] = $"{_broker.Port}";
+    }
+
+    protected override async Task StartedAsync()
+    {
+        if (_broker is not null)
+        {
+            await _broker.StartAsync(Address);
+            var session = Services.GetRequiredService<BrokerSession>();
+            await Eventually.TrueAsync(() => Task.FromResult(session.IsUp));
+        }
     }
 
     protected async Task PrepareDatabaseAsync()
     {
+        await BrokerApi.StartAsync();
         Database = await TestDatabase.CreateAsync(TestServers.Platform, "devices_owner");
         await new Migrations(typeof(Program).Assembly, "devices").ApplyAsync(Database.For("devices_owner"), CancellationToken.None);
         UseDatabase();
@@ -53,6 +82,16 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
         Settings["Mqtt:BrokerUrl"] = "mqtt://mqtt.example.com:1883";
         Settings["Mqtt:WebSocketUrl"] = "ws://mqtt.example.com:8083/mqtt";
         Settings["Mqtt:ServiceAccounts:ingestion"] = ServicePassword;
+        Settings["Mqtt:ServiceAccounts:device-provisioning"] = OwnPassword;
+        Settings["Mqtt:Host"] = "127.0.0.1";
+        // Nobody is there, unless the host has a broker.
+        Settings["Mqtt:Port"] = "1";
+        Settings["Mqtt:SharedSubscription"] = "false";
+        Settings["BrokerApi:Url"] = BrokerApi.Url;
+        Settings["BrokerApi:Key"] = TestBrokerApi.Key;
+        Settings["BrokerApi:Secret"] = TestBrokerApi.Secret;
+        // That has tests of its own; others' sessions are in no list.
+        Settings["BrokerApi:ReconcileEvery"] = "1.00:00:00";
         // The machine that runs the tests may be busy; that a budget is kept has tests of its own.
         Settings["Mqtt:LoginBudget"] = "00:00:10";
     }
@@ -60,6 +99,12 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     protected override async Task CleanUpAsync()
     {
         await Events.DisposeAsync();
+        await BrokerApi.DisposeAsync();
+        if (_broker is not null)
+        {
+            await _broker.DisposeAsync();
+        }
+
         if (_superuser is not null)
         {
             await _superuser.DisposeAsync();
@@ -74,7 +119,7 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     /// <summary>The same service started anew: nothing in memory, the same database. Its RabbitMQ is away, so that it takes none of this one's events.</summary>
     public async Task<DevicesHost> RestartedAsync()
     {
-        var host = new RestartedHost(Database);
+        var host = new RestartedHost(Database) { BrokerApi = BrokerApi };
         await host.InitializeAsync();
         return host;
     }

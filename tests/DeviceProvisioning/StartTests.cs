@@ -20,6 +20,16 @@ public sealed class StartTests
     [InlineData("Mqtt:WebSocketUrl", null, "Mqtt:WebSocketUrl")]
     [InlineData("Mqtt:ServiceAccounts:ingestion", null, "Mqtt:ServiceAccounts:ingestion")]
     [InlineData("Mqtt:ServiceAccounts:ingestion", "short", "Mqtt:ServiceAccounts:ingestion")]
+    [InlineData("Mqtt:ServiceAccounts:device-provisioning", null, "Mqtt:ServiceAccounts:device-provisioning")]
+    [InlineData("Mqtt:Host", null, "Mqtt:Host")]
+    [InlineData("Mqtt:Port", "0", "Mqtt:Port")]
+    [InlineData("Mqtt:ClientId", "", "Mqtt:ClientId")]
+    [InlineData("Mqtt:ClientId", "device-provisioning-1", "Mqtt:ClientId")]
+    [InlineData("BrokerApi:Url", null, "BrokerApi:Url")]
+    [InlineData("BrokerApi:Url", "broker:8107", "BrokerApi:Url")]
+    [InlineData("BrokerApi:Key", null, "BrokerApi:Key")]
+    [InlineData("BrokerApi:Secret", null, "BrokerApi:Secret")]
+    [InlineData("BrokerApi:ReconcileEvery", "00:00:00", "BrokerApi:ReconcileEvery")]
     [InlineData("Mqtt:ServiceAccounts:stranger", "a password that is long enough", "Mqtt:ServiceAccounts:stranger")]
     public async Task A_setting_that_is_missing_or_wrong_is_named(string key, string? value, string named)
     {

@@ -11,7 +11,8 @@ public sealed partial class EventCollector(SessionBook book, SessionMetrics metr
     public const int BatchSize = 500;
 
     private const int Capacity = 20 * BatchSize;
-    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(100);
+    // The sender has a bounded number on the way and waits for our answers: longer would slow it down.
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(25);
 
     private readonly Channel<Waiting> _waiting = Channel.CreateBounded<Waiting>(new BoundedChannelOptions(Capacity) { SingleReader = true });
 
