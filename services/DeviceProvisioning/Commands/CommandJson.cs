@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace EasySmart.DeviceProvisioning.Commands;
@@ -10,22 +9,6 @@ public static class CommandJson
 {
     /// <summary>Most bytes of a command's payload, and of its answer.</summary>
     public const int MaxBytes = 64 * 1024;
-
-    // Not in HTML: a letter stays a letter, or the limit would depend on the alphabet.
-    private static readonly JsonSerializerOptions s_asItIs = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
-    /// <summary>The element as text; null for one that cannot be written again, such as a string with half a surrogate pair.</summary>
-    public static string? TryWrite(JsonElement element)
-    {
-        try
-        {
-            return JsonSerializer.Serialize(element, s_asItIs);
-        }
-        catch (Exception exception) when (exception is InvalidOperationException or ArgumentException)
-        {
-            return null;
-        }
-    }
 
     /// <summary>What the device is sent.</summary>
     public static byte[] Message(Guid id, string name, string? payload, DateTimeOffset createdAt, DateTimeOffset expiresAt)

@@ -81,12 +81,7 @@ public static class MessageReader
             return null;
         }
 
-        string? result = null;
-        if (json.TryGetProperty("result", out var given) && given.ValueKind != JsonValueKind.Null && (result = CommandJson.TryWrite(given)) is null)
-        {
-            return null;
-        }
-
+        var result = json.TryGetProperty("result", out var given) && given.ValueKind != JsonValueKind.Null ? given.GetRawText() : null;
         // PostgreSQL has no NUL in text.
         var error = Property(json, "error")?.Replace("\0", "", StringComparison.Ordinal);
         return (Property(json, "status") == "ok", result, error?.Length > MaxErrorLength ? Cut(error) : error);
