@@ -262,6 +262,8 @@ public sealed class CommandTests
     [InlineData("{\"name\": \"a\\n\"}")]
     [InlineData("{\"name\": \"a\", \"expires_in_seconds\": 0}")]
     [InlineData("{\"name\": \"a\", \"expires_in_seconds\": 604801}")]
+    [InlineData("{\"name\": \"a\", \"payload\": \"\\ud800\"}")]
+    [InlineData("{\"name\": \"a\", \"payload\": {\"x\": [\"\\udc00\"]}}")]
     [InlineData("{\"name\": \"a\", \"payload\": {\"x\": 1, \"x\": 2}}")]
     public async Task What_is_no_command_is_400(string body)
     {
@@ -277,7 +279,7 @@ public sealed class CommandTests
         var provisioned = await ProvisionAsync();
         using var device = await MqttDevice.ConnectAsync(_host, provisioned);
         await device.SubscribeAsync();
-        foreach (var payload in new[] { "null", "0", "[]", "\"\\u0000\"", "\"\\ud800\"", "{\"a\":\"\\udc00\"}", "1e999", "\"" + new string('x', 65_534) + "\"" })
+        foreach (var payload in new[] { "null", "0", "[]", "\"\\u0000\"", "1e999", "\"" + new string('x', 65_534) + "\"" })
         {
             var answer = await _operator.PostAsync(
                 $"/devices/{provisioned.device_id}/commands", new StringContent($$"""{"name":"c","payload":{{payload}}}""", null, "application/json"), Cancellation);

@@ -10,6 +10,20 @@ public static class CommandJson
     /// <summary>Most bytes of a command's payload, and of its answer.</summary>
     public const int MaxBytes = 64 * 1024;
 
+    /// <summary>The element as it came; null for JSON that nobody could be told, such as a string with half a surrogate pair.</summary>
+    public static string? Text(JsonElement element)
+    {
+        try
+        {
+            JsonSerializer.SerializeToUtf8Bytes(element);
+            return element.GetRawText();
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>What the device is sent.</summary>
     public static byte[] Message(Guid id, string name, string? payload, DateTimeOffset createdAt, DateTimeOffset expiresAt)
     {

@@ -25,10 +25,10 @@ public static class CreateCommand
         [FromRoute(Name = "device_id")] Guid deviceId, CreateCommandRequest request, Caller caller, TenantScope tenant, DevicesDb db, TimeProvider clock,
         CancellationToken cancellation)
     {
-        var payload = request.Payload?.GetRawText();
-        if (payload is not null && CommandJson.BytesOf(payload) > CommandJson.MaxBytes)
+        var payload = request.Payload is { } given ? CommandJson.Text(given) : null;
+        if (request.Payload is not null && (payload is null || CommandJson.BytesOf(payload) > CommandJson.MaxBytes))
         {
-            return Problem.BadRequest("payload", $"At most {CommandJson.MaxBytes / 1024} KiB");
+            return Problem.BadRequest("payload", $"Must be JSON of at most {CommandJson.MaxBytes / 1024} KiB");
         }
 
         await using var transaction = await db.Database.BeginTenantAsync(tenant.Id, cancellation);

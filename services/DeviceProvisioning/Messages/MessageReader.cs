@@ -38,12 +38,12 @@ public static class MessageReader
                 return null;
             case ["status"]:
                 fault = "garbage";
-                return Text(payload) is { } text && ReadStatus(text.Trim()) is var (status, firmware)
+                return Understand(payload, text => ReadStatus(text.Trim())) is var (status, firmware)
                     ? new StatusReport(tenant, device, at, status, firmware, replayed)
                     : null;
             case ["events", "commands", var idText] when Guid.TryParse(idText, out var id):
                 fault = "garbage";
-                return Text(payload) is { } json && ReadAnswer(json) is var (done, result, error)
+                return Understand(payload, ReadAnswer) is var (done, result, error)
                     ? new CommandAnswer(tenant, device, at, id, done, result, error)
                     : null;
             default:
@@ -58,11 +58,7 @@ public static class MessageReader
             return (text, null);
         }
 
-        if (Json(text) is not { } json)
-        {
-            return null;
-        }
-
+        var json = JsonElement.Parse(text, s_json);
         if (json.ValueKind == JsonValueKind.String && String(json) is { } said && IsStatus(said))
         {
             return (said, null);
@@ -76,12 +72,14 @@ public static class MessageReader
 
     private static (bool Done, string? Result, string? Error)? ReadAnswer(string text)
     {
-        if (Json(text) is not { ValueKind: JsonValueKind.Object } json || Property(json, "status") is not ("ok" or "failed"))
+        var json = JsonElement.Parse(text, s_json);
+        if (json.ValueKind != JsonValueKind.Object || Property(json, "status") is not ("ok" or "failed"))
         {
             return null;
         }
 
-        var result = json.TryGetProperty("result", out var given) && given.ValueKind != JsonValueKind.Null ? given.GetRawText() : null;
+        // A result that cannot be told leaves an answer all the same.
+        var result = json.TryGetProperty("result", out var given) && given.ValueKind != JsonValueKind.Null ? CommandJson.Text(given) : null;
         // PostgreSQL has no NUL in text.
         var error = Property(json, "error")?.Replace("\0", "", StringComparison.Ordinal);
         return (Property(json, "status") == "ok", result, error?.Length > MaxErrorLength ? Cut(error) : error);
@@ -97,38 +95,16 @@ public static class MessageReader
 
     private static string? Property(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? String(value) : null;
 
-    private static string? String(JsonElement json)
-    {
-        try
-        {
-            return json.ValueKind == JsonValueKind.String ? json.GetString() : null;
-        }
-        catch (InvalidOperationException)
-        {
-            // Half a surrogate pair.
-            return null;
-        }
-    }
+    private static string? String(JsonElement json) => json.ValueKind == JsonValueKind.String ? json.GetString() : null;
 
-    private static JsonElement? Json(string text)
+    // Bytes that are no text, text that is no JSON, and strings in it with half a surrogate pair.
+    private static T? Understand<T>(byte[] payload, Func<string, T?> read) where T : struct
     {
         try
         {
-            return JsonElement.Parse(text, s_json);
+            return read(s_strict.GetString(payload));
         }
-        catch (Exception exception) when (exception is JsonException or ArgumentException or InvalidOperationException)
-        {
-            return null;
-        }
-    }
-
-    private static string? Text(byte[] payload)
-    {
-        try
-        {
-            return s_strict.GetString(payload);
-        }
-        catch (DecoderFallbackException)
+        catch (Exception exception) when (exception is DecoderFallbackException or JsonException or InvalidOperationException)
         {
             return null;
         }

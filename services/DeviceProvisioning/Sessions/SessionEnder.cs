@@ -21,6 +21,7 @@ public sealed partial class SessionEnder(
     // A login that was under way when the change was committed is over by then, and all is done within two seconds.
     private static readonly TimeSpan OnceMore = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Others = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(15);
 
@@ -36,23 +37,35 @@ public sealed partial class SessionEnder(
             var pause = Poll;
             try
             {
-                await Task.WhenAll(Enumerable.Range(0, Lanes).Select(_ => WorkAsync(stoppingToken)));
                 pause = await UntilNextAsync(stoppingToken);
+                if (pause == TimeSpan.Zero)
+                {
+                    var done = await Task.WhenAll(Enumerable.Range(0, Lanes).Select(_ => WorkAsync(stoppingToken)));
+                    // Due and not to be had: another instance has it.
+                    pause = done.Any(any => any) ? TimeSpan.Zero : Others;
+                }
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
                 LogDatabase(exception.Message);
             }
 
-            await _wake.WaitAsync(pause, clock, stoppingToken);
+            if (pause > TimeSpan.Zero)
+            {
+                await _wake.WaitAsync(pause, clock, stoppingToken);
+            }
         }
     }
 
-    private async Task WorkAsync(CancellationToken stopping)
+    private async Task<bool> WorkAsync(CancellationToken stopping)
     {
+        var any = false;
         while (await EndNextAsync(stopping))
         {
+            any = true;
         }
+
+        return any;
     }
 
     private async Task<bool> EndNextAsync(CancellationToken stopping)
@@ -109,8 +122,7 @@ public sealed partial class SessionEnder(
         }
 
         var next = reader.GetFieldValue<DateTimeOffset>(1) - clock.GetUtcNow();
-        // Not at once even when it is due: another instance has it.
-        return TimeSpan.FromTicks(Math.Clamp(next.Ticks, TimeSpan.FromMilliseconds(20).Ticks, Poll.Ticks));
+        return TimeSpan.FromTicks(Math.Clamp(next.Ticks, 0, Poll.Ticks));
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Session end {Id} of device {DeviceId} is tried again: {Reason}")]
