@@ -15,6 +15,10 @@ var emqxDashboardPassword = builder.AddPassword("emqx-dashboard-password");
 var hooksKey = builder.AddPassword("hooks-key");
 var serviceKey = builder.AddPassword("service-key");
 var ingestionMqttPassword = builder.AddPassword("ingestion-mqtt-password");
+var devicesMqttPassword = builder.AddPassword("devices-mqtt-password");
+var brokerApiKey = builder.AddPassword("broker-api-key");
+var brokerApiSecret = builder.AddPassword("broker-api-secret");
+var manufacturingKey = builder.AddPassword("manufacturing-key");
 var adminPassword = builder.AddPassword("admin-password", special: true);
 var internalIdentityKey = builder.AddKey("internal-identity-key", GeneratedKey.HmacSha256);
 var idempotencyKey = builder.AddKey("idempotency-key", GeneratedKey.HmacSha256);
@@ -61,8 +65,13 @@ var rabbitmq = builder.AddRabbitMQ("rabbitmq", rabbitmqUser, rabbitmqPassword)
     .WithBindMount("../deploy/rabbitmq/docker/advanced.config", "/etc/rabbitmq/advanced.config", isReadOnly: true)
     .WithUrlForEndpoint("management", url => url.DisplayText = "RabbitMQ");
 
-var emqx = builder.AddContainer("emqx", "emqx/emqx", "5.8.9")
+const string emqxImage = "emqx/emqx", emqxTag = "5.8.9";
+var emqx = builder.AddContainer("emqx", emqxImage, emqxTag)
     .WithBindMount("../deploy/emqx/emqx.conf", "/opt/emqx/etc/emqx.conf", isReadOnly: true)
+    .WithBindMount("../deploy/emqx/start.sh", "/opt/easysmart/start.sh", isReadOnly: true)
+    .WithBindMount("../deploy/emqx/bootstrap", "/opt/easysmart/bootstrap", isReadOnly: true)
+    .WithEntrypoint("/bin/sh")
+    .WithArgs("/opt/easysmart/start.sh")
     .WithVolume("easysmart-emqx", "/opt/emqx/data")
     .WithEndpoint(port: 1883, targetPort: 1883, scheme: "mqtt", name: "mqtt", isExternal: true)
     .WithEndpoint(port: 8883, targetPort: 8883, scheme: "mqtts", name: "mqtts", isExternal: true)
@@ -75,9 +84,28 @@ var emqx = builder.AddContainer("emqx", "emqx/emqx", "5.8.9")
     .WithEnvironment("EMQX_NODE__NAME", "emqx@127.0.0.1")
     .WithEnvironment("EMQX_NODE__COOKIE", emqxCookie)
     .WithEnvironment("EMQX_DASHBOARD__DEFAULT_PASSWORD", emqxDashboardPassword)
+    // Not EMQX_API_KEY: EMQX would take that for its setting api_key, and not start.
+    .WithEnvironment("EASYSMART_BROKER_API_KEY", brokerApiKey)
+    .WithEnvironment("EASYSMART_BROKER_API_SECRET", brokerApiSecret)
     // A single header cannot be overridden, only all of them.
     .WithEnvironment("EMQX_AUTHENTICATION__1__HEADERS", ReferenceExpression.Create(
-        $$"""{"accept":"application/json","content-type":"application/json","x-easysmart-hook-key":"{{hooksKey.Resource}}"}"""));
+        $$"""{"accept":"application/json","content-type":"application/json","x-easysmart-hook-key":"{{hooksKey.Resource}}"}"""))
+    .WithEnvironment("EMQX_CONNECTORS__HTTP__DEVICE_PROVISIONING__HEADERS", ReferenceExpression.Create(
+        $$"""{"content-type":"application/json","x-easysmart-hook-key":"{{hooksKey.Resource}}"}"""))
+    .WithEnvironment("EMQX_CONNECTORS__HTTP__GATEWAY__HEADERS", ReferenceExpression.Create(
+        $$"""{"content-type":"application/json","authorization":"Bearer {{webhookApiKey.Resource}}"}"""));
+var emqxServices = emqx.GetEndpoint("services");
+
+// The container opens its own listeners at every start; this one fails where it did not, or not with our settings.
+builder.AddContainer("emqx-bootstrap", emqxImage, emqxTag)
+    .WithBindMount("../deploy/emqx/bootstrap", "/opt/easysmart/bootstrap", isReadOnly: true)
+    .WithEntrypoint("/bin/sh")
+    .WithArgs("/opt/easysmart/bootstrap")
+    .WithEnvironment("BROKER_API_URL", emqx.GetEndpoint("dashboard"))
+    .WithEnvironment("BROKER_PROBE", emqxServices.Property(EndpointProperty.HostAndPort))
+    .WithEnvironment("EASYSMART_BROKER_API_KEY", brokerApiKey)
+    .WithEnvironment("EASYSMART_BROKER_API_SECRET", brokerApiSecret)
+    .WaitFor(emqx);
 
 // Services.
 var identityMigrations = builder.AddMigrations<Projects.EasySmart_Identity>("identity-migrations", identityDatabase);
@@ -96,34 +124,56 @@ var devicesMigrations = builder.AddMigrations<Projects.EasySmart_DeviceProvision
 var devices = builder.AddService<Projects.EasySmart_DeviceProvisioning>("device-provisioning", internalIdentityKey)
     .WithDatabase(devicesDatabase, devicesMigrations)
     .WithMessages(rabbitmq)
+    .WithReference(identity)
     .WithEnvironment("Internal__ServiceKey", serviceKey)
     .WithEnvironment("Idempotency__Key", idempotencyKey)
     .WithEnvironment("Hooks__Key", hooksKey)
+    .WithEnvironment("Manufacturing__CurrentKey", "1")
+    .WithEnvironment("Manufacturing__MasterKeys__1", manufacturingKey)
     // What devices are told: the address as they see it, not as containers do.
     .WithEnvironment("Mqtt__Broker", ReferenceExpression.Create($"{mqttHost.Resource}:1883"))
     .WithEnvironment("Mqtt__BrokerUrl", ReferenceExpression.Create($"mqtt://{mqttHost.Resource}:1883"))
     .WithEnvironment("Mqtt__WebSocketUrl", ReferenceExpression.Create($"ws://{mqttHost.Resource}:8083/mqtt"))
-    .WithEnvironment("Mqtt__ServiceAccounts__ingestion", ingestionMqttPassword);
+    .WithEnvironment("Mqtt__ServiceAccounts__ingestion", ingestionMqttPassword)
+    .WithEnvironment("Mqtt__ServiceAccounts__device-provisioning", devicesMqttPassword)
+    // It has a session of its own, for commands, and does not wait for the broker, which waits for it.
+    .WithEnvironment("Mqtt__Host", emqxServices.Property(EndpointProperty.Host))
+    .WithEnvironment("Mqtt__Port", emqxServices.Property(EndpointProperty.Port))
+    .WithEnvironment("Mqtt__ClientId", "service/device-provisioning-1")
+    .WithEnvironment("Mqtt__SharedSubscription", "true")
+    .WithEnvironment("BrokerApi__Url", emqx.GetEndpoint("dashboard"))
+    .WithEnvironment("BrokerApi__Key", brokerApiKey)
+    .WithEnvironment("BrokerApi__Secret", brokerApiSecret);
 
 // EMQX asks DeviceProvisioning about every login, so it opens its doors when that answers.
 // The quotes are HOCON's: bare, the value would not parse.
 emqx.WithEnvironment("EMQX_AUTHENTICATION__1__URL", ReferenceExpression.Create(
         $"\"{devices.GetEndpoint("http")}/internal/mqtt/authenticate\""))
+    .WithEnvironment("EMQX_CONNECTORS__HTTP__DEVICE_PROVISIONING__URL", ReferenceExpression.Create(
+        $"\"{devices.GetEndpoint("http")}\""))
     .WaitFor(devices);
 
 var ingestionMigrations = builder.AddMigrations<Projects.EasySmart_Ingestion>("ingestion-migrations", telemetryWriting);
-var ingestion = builder.AddService<Projects.EasySmart_Ingestion>("ingestion", internalIdentityKey)
-    .WithDatabase(telemetryWriting, ingestionMigrations)
-    .WithMessages(rabbitmq)
-    .WithReference(devices)
-    .WithEnvironment("Internal__ServiceKey", serviceKey)
-    .WithEnvironment("Mqtt__Host", emqx.GetEndpoint("services").Property(EndpointProperty.Host))
-    .WithEnvironment("Mqtt__Port", emqx.GetEndpoint("services").Property(EndpointProperty.Port))
-    .WithEnvironment("Mqtt__Username", "service/ingestion")
-    .WithEnvironment("Mqtt__Password", ingestionMqttPassword)
-    .WithEnvironment("Mqtt__ClientId", "service/ingestion-1")
-    .WithEnvironment("Mqtt__SharedSubscription", "true")
-    .WaitFor(emqx);
+IResourceBuilder<ProjectResource> AddIngestion(string name, int session) =>
+    builder.AddService<Projects.EasySmart_Ingestion>(name, internalIdentityKey)
+        .WithDatabase(telemetryWriting, ingestionMigrations)
+        .WithMessages(rabbitmq)
+        .WithReference(identity)
+        .WithReference(devices)
+        .WithEnvironment("Internal__ServiceKey", serviceKey)
+        .WithEnvironment("Mqtt__Host", emqxServices.Property(EndpointProperty.Host))
+        .WithEnvironment("Mqtt__Port", emqxServices.Property(EndpointProperty.Port))
+        .WithEnvironment("Mqtt__Username", "service/ingestion")
+        .WithEnvironment("Mqtt__Password", ingestionMqttPassword)
+        .WithEnvironment("Mqtt__ClientId", "service/ingestion-" + session)
+        .WithEnvironment("Mqtt__SharedSubscription", "true")
+        .WaitFor(emqx);
+var ingestion = AddIngestion("ingestion", session: 1);
+// A real fleet's telemetry is shared by four sessions: deploy/emqx/README.md has the sums. Requests go to the first.
+for (var session = 2; builder.ExecutionContext.IsPublishMode && session <= 4; session++)
+{
+    AddIngestion($"ingestion-{session}", session);
+}
 
 // Reads the views that ingestion's migrations make.
 var telemetryQuery = builder.AddService<Projects.EasySmart_TelemetryQuery>("telemetry-query", internalIdentityKey)
@@ -152,6 +202,8 @@ foreach (var service in services)
 {
     gateway.WithReference(service).WaitFor(service);
 }
+// The webhook, which emqx.conf ships switched off.
+emqx.WithEnvironment("EMQX_CONNECTORS__HTTP__GATEWAY__URL", ReferenceExpression.Create($"\"{gateway.GetEndpoint("http")}\""));
 gateway.WithUrl($"{gateway.GetEndpoint("http")}/health", "Health");
 
 builder.Build().Run();

@@ -50,18 +50,18 @@ internal static class Forwarding
             var pattern = Routes.Prefix + route.Path;
             if (route.OpenTo is not { } method)
             {
-                Limited(app.MapMethods(pattern, Methods, forward), route).RequireAuthorization();
+                Marked(app.MapMethods(pattern, Methods, forward), route).RequireAuthorization();
                 continue;
             }
 
-            Limited(app.MapMethods(pattern, [method], forward), route).AllowAnonymous();
+            Marked(app.MapMethods(pattern, [method], forward), route).AllowAnonymous();
             // Or the other methods would fall to the {**rest} beside it and be asked for a token.
             app.Map(pattern, context => WrongMethodAsync(context, method)).AllowAnonymous();
         }
     }
 
-    private static IEndpointConventionBuilder Limited(IEndpointConventionBuilder endpoint, Route route) =>
-        route.MaxBodyBytes is { } bytes ? endpoint.WithMetadata(new BodyLimit(bytes)) : endpoint;
+    private static IEndpointConventionBuilder Marked(IEndpointConventionBuilder endpoint, Route route) => endpoint.WithMetadata(
+        [.. route.MaxBodyBytes is { } bytes ? [new BodyLimit(bytes)] : Array.Empty<object>(), .. route.IsForFirmware ? [new ReadByFirmware()] : Array.Empty<object>()]);
 
     private static Func<HttpContext, string, HttpTransformer, Task> Sender(IServiceProvider services, TimeProvider clock)
     {

@@ -27,8 +27,10 @@ internal static class Routes
         new("/tenants/{tenant_id}/usage", Services.BillingQuota),
         new("/tenants/me/limits", Services.BillingQuota),
 
-        Route.Open("POST", "/devices/bootstrap", Services.DeviceProvisioning),
-        Route.Open("POST", "/devices/secret", Services.DeviceProvisioning),
+        Route.Open("POST", "/devices/bootstrap", Services.DeviceProvisioning) with { IsForFirmware = true },
+        Route.Open("POST", "/devices/secret", Services.DeviceProvisioning) with { IsForFirmware = true },
+        Route.Open("POST", "/devices/credentials/rotate", Services.DeviceProvisioning) with { IsForFirmware = true },
+        new("/devices/import", Services.DeviceProvisioning) { MaxBodyBytes = 64 << 20 },
         new("/devices/{**rest}", Services.DeviceProvisioning),
         new("/devices/{device_id}/limits", Services.Ingestion),
 
@@ -49,6 +51,9 @@ internal sealed record Route(string Path, string Service)
 
     /// <summary>Bytes that a body may have, where the usual mebibyte does not do; the service has to take as many.</summary>
     public long? MaxBodyBytes { get; init; }
+
+    /// <summary>Whether firmware calls it, whose buffer of 1,024 bytes has to hold the whole answer: nothing goes with it that only browsers read.</summary>
+    public bool IsForFirmware { get; init; }
 
     /// <summary>
     /// A route that people and devices use before they are known. Its method is named here, because a service tells a stranger nothing,

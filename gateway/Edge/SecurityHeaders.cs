@@ -16,6 +16,9 @@ internal sealed record HstsOptions
     public bool IncludeSubDomains { get; init; }
 }
 
+/// <summary>Marks a route whose answers go to firmware with small buffers.</summary>
+internal sealed record ReadByFirmware;
+
 /// <summary>
 /// What browsers are told with every answer, errors too: show nothing, run nothing, frame nothing, keep nothing, tell nobody. An answer
 /// that says something else itself (a page with scripts of its own, a document that may be cached) is left as it is.
@@ -45,13 +48,18 @@ internal static class SecurityHeaders
     private static void Complete(HttpContext context, string hsts)
     {
         var headers = context.Response.Headers;
+        // A service's own, forwarded.
+        headers.Remove(HeaderNames.Server);
+        headers.TryAdd(HeaderNames.CacheControl, "no-store");
+        if (context.GetEndpoint()?.Metadata.GetMetadata<ReadByFirmware>() is not null)
+        {
+            return;
+        }
+
         headers.XContentTypeOptions = "nosniff";
         headers.TryAdd("Referrer-Policy", "no-referrer");
         headers.TryAdd(HeaderNames.XFrameOptions, "DENY");
         headers.TryAdd(HeaderNames.ContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'");
-        headers.TryAdd(HeaderNames.CacheControl, "no-store");
-        // A service's own, forwarded.
-        headers.Remove(HeaderNames.Server);
         // A browser keeps it for a host name: on localhost it would break every other program under development there.
         if (context.Request.IsHttps && !context.Request.Host.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase))
         {

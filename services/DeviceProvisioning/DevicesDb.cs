@@ -19,6 +19,8 @@ public sealed class DevicesDb(DbContextOptions<DevicesDb> options) : DbContext(o
 
     public DbSet<Command> Commands => Set<Command>();
 
+    public IQueryable<LiveSession> LiveSessions => Set<LiveSession>();
+
     public DbSet<TenantQuota> TenantQuotas => Set<TenantQuota>();
 
     // A label that is taken is no fault of ours; what is one is logged where it is answered.
@@ -54,6 +56,7 @@ public sealed class DevicesDb(DbContextOptions<DevicesDb> options) : DbContext(o
                 state => state.ToString().ToLowerInvariant(),
                 text => Enum.Parse<CommandState>(text, ignoreCase: true));
         });
+        modelBuilder.Entity<LiveSession>().HasNoKey().ToSqlQuery("SELECT tenant_id, device_id, connected_at FROM mqtt_sessions WHERE connected");
         modelBuilder.Entity<TenantQuota>().HasKey(q => q.TenantId);
     }
 }

@@ -1,7 +1,9 @@
 using EasySmart.Ingestion.Batches;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Mqtt;
+using EasySmart.Ingestion.Tenants;
 using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Messaging;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 
@@ -35,6 +37,7 @@ internal static class IngestionServices
         services.AddSingleton<ArrivalClock>();
         services.AddSingleton<DeviceDirectory>();
         services.AddSingleton<DeviceReplica>();
+        services.AddSingleton<ShutOutTenants>();
         services.AddSingleton<DeviceOwner>();
         services.AddSingleton<OwnerInquiry>();
         services.AddSingleton<WaitingRoom>();
@@ -47,6 +50,7 @@ internal static class IngestionServices
         services.AddSingleton<DirectoryKeeper>();
         services.AddHostedService(provider => provider.GetRequiredService<DirectoryKeeper>());
         services.AddHostedService<ReplicaRebuild>();
+        builder.AddReplica(ApplyTenantStatus.Replica);
         services.AddHostedService<TelemetryPipeline>();
         services.AddHealthChecks().AddCheck<MqttHealth>("mqtt", HealthStatus.Unhealthy);
     }

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Parsing;
+using EasySmart.Ingestion.Tenants;
 using Microsoft.Extensions.Options;
 
 namespace EasySmart.Ingestion;
@@ -13,11 +14,13 @@ internal sealed class Intake
 {
     private readonly Channel<Message> _batches;
     private readonly DeviceDirectory _directory;
+    private readonly ShutOutTenants _shutOut;
     private readonly WaitingRoom _waiting;
 
-    public Intake(IOptions<IngestionOptions> options, DeviceDirectory directory, WaitingRoom waiting, IngestionMetrics metrics)
+    public Intake(
+        IOptions<IngestionOptions> options, DeviceDirectory directory, ShutOutTenants shutOut, WaitingRoom waiting, IngestionMetrics metrics)
     {
-        (_directory, _waiting) = (directory, waiting);
+        (_directory, _shutOut, _waiting) = (directory, shutOut, waiting);
         // Room for the batch that is filling while one is written. Full means that the sources wait, and the broker with them.
         _batches = Channel.CreateBounded<Message>(new BoundedChannelOptions(2 * options.Value.BatchRows)
         {
@@ -70,6 +73,7 @@ internal sealed class Intake
         }
 
         message.Device = device;
+        refusal ??= _shutOut.Contains(message.TenantId) ? Rejections.TenantSuspended : null;
         message.Rejection = refusal ?? message.Rejection;
         if (message.Rejection is null)
         {

@@ -1,6 +1,8 @@
 using EasySmart.Contracts.DeviceProvisioning;
+using EasySmart.Contracts.Identity;
 using EasySmart.Ingestion;
 using EasySmart.Ingestion.Devices;
+using EasySmart.Ingestion.Tenants;
 using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
@@ -14,7 +16,7 @@ if (args is ["migrate"])
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults("ingestion");
 builder.AddPostgres(migrations);
-builder.AddMessaging(on => on.On<DeviceChanged, ApplyDeviceChange>());
+builder.AddMessaging(on => on.On<DeviceChanged, ApplyDeviceChange>().On<TenantStatusChanged, ApplyTenantStatus>());
 builder.AddIngestion();
 
 var app = builder.Build();

@@ -32,6 +32,21 @@ public class OperationTests
         Assert.Equal(HttpStatusCode.NotFound, (await broker.Http.GetAsync("/mqtt", TestContext.Current.CancellationToken)).StatusCode);
     }
 
+    [Theory]
+    [InlineData("short", "a secret of the right length, to be sure", "Broker:ApiKey")]
+    [InlineData("with:colon", "a secret of the right length, to be sure", "Broker:ApiKey")]
+    [InlineData("long enough", "short secret", "Broker:ApiSecret")]
+    public void A_key_that_is_none_stops_the_start_and_is_not_told(string key, string secret, string name)
+    {
+        var error = Assert.Throws<OptionsValidationException>(() => BrokerHost.Build(
+        [
+            "--Broker:AuthenticatorUrl=http://127.0.0.1:1/x", "--Broker:HookKey=k",
+            $"--Broker:ApiKey={key}", $"--Broker:ApiSecret={secret}",
+        ]));
+        Assert.Contains(name, Assert.Single(error.Failures));
+        Assert.DoesNotContain(secret, error.Message);
+    }
+
     [Fact]
     public async Task Metrics_tell_what_goes_through_and_what_waits()
     {
@@ -66,6 +81,10 @@ public class OperationTests
     [InlineData("DeviceQueueLength", "-5")]
     [InlineData("DefaultReceiveMaximum", "65536")]
     [InlineData("MaximumPacketSize", "0")]
+    [InlineData("EventsUrl", "device-provisioning")]
+    [InlineData("EventQueueSize", "0")]
+    [InlineData("ApiKey", "a key without its secret")]
+    [InlineData("ApiSecret", "a secret of the right length, without its key")]
     public void A_setting_that_makes_no_sense_stops_the_start_by_its_name(string key, string value)
     {
         string[] good = ["--Broker:AuthenticatorUrl=http://127.0.0.1:1/x", "--Broker:HookKey=k", "--Broker:TcpPort=0"];

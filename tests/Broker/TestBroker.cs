@@ -1,4 +1,8 @@
+using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using MQTTnet;
@@ -10,6 +14,8 @@ namespace EasySmart.Broker.Tests;
 internal sealed class TestBroker : IAsyncDisposable
 {
     public const string Ingestion = "service/ingestion-1";
+    public const string ApiKey = "a-key-for-tests";
+    public const string ApiSecret = "a secret: of the management API, for tests";
 
     private readonly WebApplication _app;
     private readonly Listeners _listeners;
@@ -19,17 +25,25 @@ internal sealed class TestBroker : IAsyncDisposable
         (_app, Authenticator) = (app, authenticator);
         _listeners = app.Services.GetRequiredService<Listeners>();
         Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_listeners.AdminPort}") };
+        Api = new HttpClient { BaseAddress = new Uri(Http.BaseAddress, "/api/v5/") };
+        Api.DefaultRequestHeaders.Authorization =
+            new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{ApiKey}:{ApiSecret}")));
     }
 
     public TestAuthenticator Authenticator { get; }
 
     public HttpClient Http { get; }
 
+    /// <summary>With the API's key.</summary>
+    public HttpClient Api { get; }
+
     public int TcpPort => _listeners.TcpPort;
 
     public int WebSocketPort => _listeners.WebSocketPort;
 
     public BrokerMetrics Metrics => _app.Services.GetRequiredService<BrokerMetrics>();
+
+    public ClientEvents Events => _app.Services.GetRequiredService<ClientEvents>();
 
     public Connections Connections => _app.Services.GetRequiredService<Connections>();
 
@@ -45,6 +59,8 @@ internal sealed class TestBroker : IAsyncDisposable
             ["AuthenticatorUrl"] = authenticator.Url,
             ["HookKey"] = "a hook key for tests",
             ["HoldUntilSession"] = "",
+            ["ApiKey"] = ApiKey,
+            ["ApiSecret"] = ApiSecret,
         };
         foreach (var (key, value) in settings)
         {
@@ -96,6 +112,16 @@ internal sealed class TestBroker : IAsyncDisposable
         return client;
     }
 
+    public async Task<HttpStatusCode> KickAsync(string clientId)
+    {
+        using var answer = await Api.DeleteAsync(
+            "clients/" + Uri.EscapeDataString(clientId), TestContext.Current.CancellationToken);
+        return answer.StatusCode;
+    }
+
+    public async Task<JsonElement> ClientsAsync(string query) => JsonDocument.Parse(
+        await Api.GetStringAsync("clients?" + query, TestContext.Current.CancellationToken)).RootElement;
+
     public Session Session(string id) => _app.Services.GetRequiredService<SessionStore>().Services().Single(s => s.ClientId == id);
 
     public async Task<TcpClient> RawAsync()
@@ -113,5 +139,6 @@ internal sealed class TestBroker : IAsyncDisposable
         await _app.DisposeAsync();
         await Authenticator.DisposeAsync();
         Http.Dispose();
+        Api.Dispose();
     }
 }

@@ -71,7 +71,8 @@ internal sealed class TestClient : IDisposable
     /// <summary>A round trip. What was sent before PINGRESP has arrived, but may still be in the client's own queue.</summary>
     public Task PingAsync() => _client.PingAsync(TestContext.Current.CancellationToken);
 
-    public Task DisconnectAsync() => _client.DisconnectAsync(cancellationToken: TestContext.Current.CancellationToken);
+    public Task DisconnectAsync(MqttClientDisconnectOptionsReason reason = MqttClientDisconnectOptionsReason.NormalDisconnection) =>
+        _client.DisconnectAsync(reason, cancellationToken: TestContext.Current.CancellationToken);
 
     /// <summary>Without a DISCONNECT, as a killed process goes.</summary>
     public void Kill() => _client.Dispose();

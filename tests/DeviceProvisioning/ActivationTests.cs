@@ -15,7 +15,8 @@ public sealed class ActivationTests(DevicesHost host)
     {
         var device = await host.Installer(_tenant).ProvisionAsync();
         var before = await host.StateAsync(device.device_id);
-        await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => host.Broker().LogInAsync(device.mqtt_username, device.device_secret)));
+        await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => host.Broker().LogInAsync(
+            device.mqtt_username, device.device_secret, peerhost: "192.0.2.1")));
         var after = await host.StateAsync(device.device_id);
         Assert.Equal("active", after.GetProperty("status").GetString());
         Assert.True(after.GetProperty("version").GetInt64() > before.GetProperty("version").GetInt64());

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using EasySmart.Hosting;
 using EasySmart.ServiceDefaults.Auth;
 
 namespace EasySmart.DeviceProvisioning.Tests;
@@ -47,17 +48,31 @@ public static class Calls
     public static Task<HttpResponseMessage> PostLoginAsync(this HttpClient broker, string json) =>
         broker.PostAsync("/internal/mqtt/authenticate", new StringContent(json, Encoding.UTF8, "application/json"), Cancellation);
 
-    public static async Task<JsonElement> LogInAsync(this HttpClient broker, string? username, string? password, string clientid = "any")
+    /// <summary>
+    /// A login, under a client id that is the user name, as the firmware has it, and from an address where nobody failed before, where the
+    /// test says nothing else.
+    /// </summary>
+    public static async Task<JsonElement> LogInAsync(
+        this HttpClient broker, string? username, string? password, string? clientid = null, string? peerhost = null)
     {
-        var body = JsonSerializer.Serialize(new { clientid, username, password, peerhost = "192.0.2.1" });
-        using var answer = await broker.PostLoginAsync(body);
+        using var answer = await broker.PostLoginAsync(LoginBody(username, password, clientid, peerhost));
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal("application/json", answer.Content.Headers.ContentType!.ToString());
         return await answer.Content.ReadFromJsonAsync<JsonElement>(Cancellation);
     }
 
-    public static async Task<string> ResultOfAsync(this HttpClient broker, string? username, string? password, string clientid = "any") =>
-        (await broker.LogInAsync(username, password, clientid)).GetProperty("result").GetString()!;
+    public static string LoginBody(string? username, string? password, string? clientid = null, string? peerhost = null) =>
+        JsonSerializer.Serialize(new { clientid = clientid ?? username ?? "any", username, password, peerhost = peerhost ?? NewAddress() });
+
+    public static async Task<string> ResultOfAsync(
+        this HttpClient broker, string? username, string? password, string? clientid = null, string? peerhost = null) =>
+        (await broker.LogInAsync(username, password, clientid, peerhost)).GetProperty("result").GetString()!;
+
+    /// <summary>Waits until a login ends like that: what SQL changed behind the service's back reaches its memory in its own time.</summary>
+    public static Task EndsAsync(this HttpClient broker, string result, string? username, string? password) =>
+        Eventually.TrueAsync(async () => await broker.ResultOfAsync(username, password) == result);
+
+    public static string NewAddress() => new IPAddress([10, .. Guid.NewGuid().ToByteArray()[..3]]).ToString();
 
     /// <summary>A sister service's call.</summary>
     public static HttpClient Sister(this DevicesHost host, string key = DevicesHost.ServiceKey)

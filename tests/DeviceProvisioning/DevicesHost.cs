@@ -1,6 +1,8 @@
 using EasySmart.Contracts.Auditing;
 using EasySmart.Contracts.DeviceProvisioning;
+using EasySmart.DeviceProvisioning.Devices;
 using EasySmart.DeviceProvisioning.Messages;
+using EasySmart.DeviceProvisioning.Mqtt;
 using EasySmart.DeviceProvisioning.Tests;
 using EasySmart.Hosting;
 using EasySmart.ServiceDefaults.Postgres;
@@ -19,6 +21,15 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     public const string IdempotencyKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     public const string ServicePassword = "ingestion's password for tests";
     public const string OwnPassword = "the service's own password for tests";
+
+    // What was owed is kept here, also when it has been paid.
+    private const string OwedEnds =
+        """
+        CREATE TABLE owed_ends (LIKE session_ends);
+        CREATE FUNCTION keep_owed_end() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+            $$BEGIN INSERT INTO owed_ends SELECT NEW.*; RETURN NULL; END$$;
+        CREATE TRIGGER owed AFTER INSERT ON session_ends FOR EACH ROW EXECUTE FUNCTION keep_owed_end();
+        """;
 
     private NpgsqlDataSource? _superuser;
     private TestBroker? _broker;
@@ -68,6 +79,7 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
         await BrokerApi.StartAsync();
         Database = await TestDatabase.CreateAsync(TestServers.Platform, "devices_owner");
         await new Migrations(typeof(Program).Assembly, "devices").ApplyAsync(Database.For("devices_owner"), CancellationToken.None);
+        await ScalarAsync<object>(OwedEnds);
         UseDatabase();
     }
 
@@ -117,9 +129,14 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     }
 
     /// <summary>The same service started anew: nothing in memory, the same database. Its RabbitMQ is away, so that it takes none of this one's events.</summary>
-    public async Task<DevicesHost> RestartedAsync()
+    public async Task<DevicesHost> RestartedAsync(params IEnumerable<(string Key, string Value)> settings)
     {
         var host = new RestartedHost(Database) { BrokerApi = BrokerApi };
+        foreach (var (key, value) in settings)
+        {
+            host.Settings[key] = value;
+        }
+
         await host.InitializeAsync();
         return host;
     }
@@ -130,6 +147,10 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
         command.Parameters.AddRange(values.Select(value => new NpgsqlParameter { Value = value }).ToArray());
         return await command.ExecuteScalarAsync(TestContext.Current.CancellationToken) is T value ? value : default;
     }
+
+    /// <summary>Waits until this instance lets the device in from memory, or does not any more.</summary>
+    public Task KnowsAsync(ProvisionedDevice device, bool knows = true) => Eventually.TrueAsync(() => Task.FromResult(
+        Services.GetRequiredService<LoginMemory>().LogIn(device.mqtt_username, Credential.Hash(device.device_secret)) is not null == knows));
 
     private sealed class RestartedHost(TestDatabase database) : DevicesHost
     {

@@ -58,6 +58,7 @@ public sealed class IsolationTests(DevicesHost host)
     [InlineData("UPDATE devices SET tenant_id = gen_random_uuid()")]
     [InlineData("UPDATE devices SET hardware_id = 'mine'")]
     [InlineData("SELECT * FROM registry")]
+    [InlineData("SELECT * FROM tenants")]
     [InlineData("SELECT * FROM session_ends")]
     [InlineData("UPDATE commands SET state = 'acknowledged'")]
     [InlineData("DELETE FROM mqtt_sessions")]

@@ -12,18 +12,20 @@ public sealed class ListTests(DevicesHost host)
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task An_entry_has_the_contracts_fields_and_nothing_else()
+    public async Task An_entry_has_the_contracts_fields_and_whether_it_is_online_and_its_tags()
     {
         var device = await host.Installer(_tenant).ProvisionAsync();
         var entry = (await ListAsync("/devices")).EnumerateArray().Single();
         Assert.Equal(
-            ["created_at", "device_id", "device_label", "firmware_version", "last_seen_at", "status"],
+            ["created_at", "device_id", "device_label", "firmware_version", "last_seen_at", "online", "status", "tags"],
             entry.EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
         Assert.Equal(device.device_id.ToString(), entry.GetProperty("device_id").GetString());
         Assert.Equal(device.device_label, entry.GetProperty("device_label").GetString());
         Assert.Equal("claimed", entry.GetProperty("status").GetString());
         Assert.Equal(JsonValueKind.Null, entry.GetProperty("firmware_version").ValueKind);
         Assert.Equal(JsonValueKind.Null, entry.GetProperty("last_seen_at").ValueKind);
+        Assert.False(entry.GetProperty("online").GetBoolean());
+        Assert.Equal("[]", entry.GetProperty("tags").GetRawText());
         Assert.EndsWith("Z", entry.GetProperty("created_at").GetString(), StringComparison.Ordinal);
     }
 

@@ -20,7 +20,8 @@ public sealed class LoginTests(DevicesHost host)
         Assert.Equal(byId.GetRawText(), byLabel.GetRawText());
         await Snapshot.AssertAsync("login-device.json", byId.GetRawText()
             .Replace(_tenant.ToString(), "TENANT", StringComparison.Ordinal)
-            .Replace(device.device_id.ToString(), "DEVICE", StringComparison.Ordinal));
+            .Replace(device.device_id.ToString(), "DEVICE", StringComparison.Ordinal)
+            .Replace(await CredentialAsync(device), "CREDENTIAL", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -87,6 +88,7 @@ public sealed class LoginTests(DevicesHost host)
         // Past the rules for labels, as an import with a fault would.
         var (victim, impostor) = (await host.Installer(_tenant).ProvisionAsync(), await host.Installer(_tenant).ProvisionAsync());
         await host.ScalarAsync<object>("UPDATE devices SET device_label = $1 WHERE id = $2", victim.device_id.ToString(), impostor.device_id);
+        await _broker.EndsAsync("deny", impostor.device_label, impostor.device_secret);
         Assert.Equal("deny", await _broker.ResultOfAsync(victim.mqtt_username, impostor.device_secret));
         Assert.Equal("allow", await _broker.ResultOfAsync(victim.mqtt_username, victim.device_secret));
     }
@@ -102,8 +104,8 @@ public sealed class LoginTests(DevicesHost host)
         var device = await host.Installer(_tenant).ProvisionAsync();
         await host.ScalarAsync<object>(
             "UPDATE devices SET status = $1, tenant_id = CASE $1 WHEN 'unclaimed' THEN NULL ELSE tenant_id END WHERE id = $2", status, device.device_id);
-        Assert.Equal(result, await _broker.ResultOfAsync(device.mqtt_username, device.device_secret));
-        Assert.Equal(result, await _broker.ResultOfAsync(device.device_label, device.device_secret));
+        await _broker.EndsAsync(result, device.mqtt_username, device.device_secret);
+        await _broker.EndsAsync(result, device.device_label, device.device_secret);
     }
 
     [Theory]
@@ -114,7 +116,7 @@ public sealed class LoginTests(DevicesHost host)
     {
         var device = await host.Installer(_tenant).ProvisionAsync();
         await host.ScalarAsync<object>($"UPDATE credentials SET {window} WHERE device_id = $1", device.device_id);
-        Assert.Equal(result, await _broker.ResultOfAsync(device.mqtt_username, device.device_secret));
+        await _broker.EndsAsync(result, device.mqtt_username, device.device_secret);
     }
 
     [Fact]
@@ -126,7 +128,8 @@ public sealed class LoginTests(DevicesHost host)
         Assert.Equal("allow", await _broker.ResultOfAsync(device.mqtt_username, donor.device_secret));
 
         await host.ScalarAsync<object>("UPDATE devices SET tenant_id = gen_random_uuid() WHERE id = $1", device.device_id);
-        Assert.Equal("deny", await _broker.ResultOfAsync(device.mqtt_username, device.device_secret));
+        await _broker.EndsAsync("deny", device.mqtt_username, device.device_secret);
+        Assert.Equal("deny", await _broker.ResultOfAsync(device.mqtt_username, donor.device_secret));
     }
 
     [Theory]
@@ -138,6 +141,17 @@ public sealed class LoginTests(DevicesHost host)
     {
         var device = await host.Installer(_tenant).ProvisionAsync();
         Assert.Equal(result, await _broker.ResultOfAsync(device.mqtt_username, device.device_secret, clientId));
+    }
+
+    [Fact]
+    public async Task A_session_ends_with_the_secret_that_it_began_with()
+    {
+        var device = await host.Installer(_tenant).ProvisionAsync();
+        Assert.False((await _broker.LogInAsync(device.mqtt_username, device.device_secret)).TryGetProperty("expire_at", out _));
+        var until = new DateTimeOffset(2126, 2, 15, 12, 0, 0, TimeSpan.Zero);
+        await host.ScalarAsync<object>("UPDATE credentials SET valid_until = $1 WHERE device_id = $2", until, device.device_id);
+        await Eventually.TrueAsync(async () => (await _broker.LogInAsync(device.mqtt_username, device.device_secret))
+            .TryGetProperty("expire_at", out var at) && at.GetInt64() == until.ToUnixTimeSeconds());
     }
 
     [Fact]
@@ -171,4 +185,7 @@ public sealed class LoginTests(DevicesHost host)
         using var answer = await _broker.PostLoginAsync("""{"clientid": "c", "username": "u", "password": "p", "proto_ver": 5}""");
         Assert.Contains("\"deny\"", await answer.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
     }
+
+    private async Task<string> CredentialAsync(ProvisionedDevice device) =>
+        (await host.ScalarAsync<Guid>("SELECT id FROM credentials WHERE device_id = $1", device.device_id)).ToString();
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using MQTTnet;
+using MQTTnet.Exceptions;
 using MQTTnet.Protocol;
 
 namespace EasySmart.DeviceProvisioning.Tests;
@@ -12,9 +13,11 @@ internal sealed class MqttDevice : IDisposable
     private readonly ProvisionedDevice _device;
     private readonly IMqttClient _client = new MqttClientFactory().CreateMqttClient();
 
-    private MqttDevice(DevicesHost host, ProvisionedDevice device)
+    private readonly bool _told;
+
+    private MqttDevice(DevicesHost host, ProvisionedDevice device, bool told)
     {
-        (_host, _device) = (host, device);
+        (_host, _device, _told) = (host, device, told);
         _client.ApplicationMessageReceivedAsync += received =>
         {
             Received.Enqueue(received.ApplicationMessage);
@@ -37,24 +40,38 @@ internal sealed class MqttDevice : IDisposable
 
     public IReadOnlyList<string> Names => [.. Commands.Select(command => command.GetProperty("name").GetString()!)];
 
+    public bool IsConnected => _client.IsConnected;
+
+    /// <param name="host">The service.</param>
+    /// <param name="device">The device.</param>
+    /// <param name="cleanStart">False to find its session again.</param>
+    /// <param name="expiry">Seconds that its session outlives it.</param>
+    /// <param name="with">Other options.</param>
+    /// <param name="told">Whether the test tells the service, and not the broker.</param>
     public static async Task<MqttDevice> ConnectAsync(
-        DevicesHost host, ProvisionedDevice device, bool cleanStart = true, uint expiry = 0, Action<MqttClientOptionsBuilder>? with = null)
+        DevicesHost host, ProvisionedDevice device, bool cleanStart = true, uint expiry = 0, Action<MqttClientOptionsBuilder>? with = null,
+        bool told = true)
     {
-        var connected = new MqttDevice(host, device);
+        var connected = new MqttDevice(host, device, told);
         var options = new MqttClientOptionsBuilder().WithTcpServer("127.0.0.1", host.Mqtt.Port)
             .WithProtocolVersion(MQTTnet.Formatter.MqttProtocolVersion.V500).WithClientId(connected.ClientId)
             .WithCredentials(device.mqtt_username, device.device_secret).WithCleanStart(cleanStart).WithSessionExpiryInterval(expiry)
             .WithTimeout(TimeSpan.FromSeconds(30));
         with?.Invoke(options);
-        await connected._client.ConnectAsync(options.Build(), Cancellation);
-        await host.Broker().TellAsync(BrokerCalls.Connected(connected.Known, connected.ClientId, expiry: (int)expiry, cleanStart: cleanStart));
+        var answer = await connected._client.ConnectAsync(options.Build(), Cancellation);
+        if (answer.ResultCode != MqttClientConnectResultCode.Success)
+        {
+            throw new MqttCommunicationException($"{answer.ResultCode}");
+        }
+
+        await connected.TellAsync(BrokerCalls.Connected(connected.Known, connected.ClientId, expiry: (int)expiry, cleanStart: cleanStart));
         return connected;
     }
 
     public async Task SubscribeAsync(string filter = "#")
     {
         await _client.SubscribeAsync($"{Own}/commands/{filter}", MqttQualityOfServiceLevel.AtLeastOnce, Cancellation);
-        await _host.Broker().TellAsync(BrokerCalls.Subscribed(Known, ClientId, $"{Own}/commands/{filter}"));
+        await TellAsync(BrokerCalls.Subscribed(Known, ClientId, $"{Own}/commands/{filter}"));
     }
 
     public Task PublishAsync(string topic, string payload, bool retain = false) => _client.PublishAsync(
@@ -67,8 +84,10 @@ internal sealed class MqttDevice : IDisposable
     public async Task DisconnectAsync()
     {
         await _client.DisconnectAsync(cancellationToken: Cancellation);
-        await _host.Broker().TellAsync(BrokerCalls.Disconnected(Known, ClientId));
+        await TellAsync(BrokerCalls.Disconnected(Known, ClientId));
     }
+
+    private Task TellAsync(object told) => _told ? _host.Broker().TellAsync(told) : Task.CompletedTask;
 
     /// <summary>As a device that lost its power: its last will is published.</summary>
     public void Dispose() => _client.Dispose();

@@ -1,7 +1,11 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using EasySmart.Contracts.DeviceProvisioning;
+using EasySmart.DeviceProvisioning.Devices;
+using EasySmart.DeviceProvisioning.Mqtt;
 using EasySmart.Hosting;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
 namespace EasySmart.DeviceProvisioning.Tests;
@@ -25,14 +29,18 @@ public sealed class OutageTests(LonelyHost host) : IClassFixture<LonelyHost>
     }
 
     [Fact]
-    public async Task While_the_database_is_away_devices_are_refused_without_a_decision_and_ingestion_gets_in()
+    public async Task While_the_database_is_away_known_devices_and_ingestion_get_in_and_who_is_unknown_is_refused_without_a_decision()
     {
         var device = await host.Installer(_tenant).ProvisionAsync();
+        await host.KnowsAsync(device);
         await host.Database.SetReachableAsync(false);
         try
         {
-            using var answer = await host.Broker().PostLoginAsync(Login(device));
-            await Envelope.AssertAsync(answer, 503, "service_unavailable");
+            Assert.Equal("allow", await host.Broker().ResultOfAsync(device.mqtt_username, device.device_secret));
+            using var unknown = await host.Broker().PostLoginAsync(Calls.LoginBody(Guid.NewGuid().ToString(), device.device_secret));
+            await Envelope.AssertAsync(unknown, 503, "service_unavailable");
+            using var wrong = await host.Broker().PostLoginAsync(Calls.LoginBody(device.mqtt_username, "wrong"));
+            await Envelope.AssertAsync(wrong, 503, "service_unavailable");
             Assert.Equal("allow", await host.Broker().ResultOfAsync("service/ingestion", DevicesHost.ServicePassword));
             await Envelope.AssertAsync(await host.Installer(_tenant).PostProvisionAsync(), 503, "service_unavailable");
             using var ready = await host.Direct().GetAsync("/health/ready", Cancellation);
@@ -49,9 +57,41 @@ public sealed class OutageTests(LonelyHost host) : IClassFixture<LonelyHost>
         using var back = await host.Direct().GetAsync("/health/ready", Cancellation);
         Assert.Equal(HttpStatusCode.OK, back.StatusCode);
     }
+}
 
-    private static string Login(ProvisionedDevice device) =>
-        JsonSerializer.Serialize(new { clientid = "c", username = device.mqtt_username, password = device.device_secret });
+/// <summary>A database that stays away for longer than memory is trusted.</summary>
+public sealed class LongOutageTests(LongOutageTests.DoubtingHost host) : IClassFixture<LongOutageTests.DoubtingHost>
+{
+    [Fact]
+    public async Task In_the_end_the_database_must_answer()
+    {
+        var device = await host.Installer(Guid.CreateVersion7()).ProvisionAsync();
+        await host.KnowsAsync(device);
+        await host.Database.SetReachableAsync(false);
+        try
+        {
+            await Eventually.TrueAsync(async () =>
+            {
+                using var answer = await host.Broker().PostLoginAsync(Calls.LoginBody(device.mqtt_username, device.device_secret));
+                return answer.StatusCode == HttpStatusCode.ServiceUnavailable;
+            });
+        }
+        finally
+        {
+            await host.Database.SetReachableAsync(true);
+        }
+
+        await host.KnowsAsync(device);
+    }
+
+    public sealed class DoubtingHost : LonelyHost
+    {
+        protected override async Task PrepareAsync()
+        {
+            await base.PrepareAsync();
+            Settings["Mqtt:TrustMemoryFor"] = "00:00:03";
+        }
+    }
 }
 
 /// <summary>A database that hangs for longer than a login may take.</summary>
@@ -68,12 +108,25 @@ public sealed class StuckDatabaseTests(StuckDatabaseTests.HastyHost host) : ICla
         await using var connection = await host.Superuser.OpenConnectionAsync(Cancellation);
         await using (await LockAsync(connection, "LOCK TABLE devices"))
         {
-            using var answer = await host.Broker().PostLoginAsync(
-                JsonSerializer.Serialize(new { clientid = "c", username = device.mqtt_username, password = device.device_secret }));
+            using var answer = await host.Broker().PostLoginAsync(Calls.LoginBody(device.mqtt_username, "wrong"));
             await Envelope.AssertAsync(answer, 503, "service_unavailable");
         }
 
         await Eventually.TrueAsync(async () => await host.Broker().ResultOfAsync(device.mqtt_username, device.device_secret) == "allow");
+    }
+
+    [Fact]
+    public async Task A_device_that_is_known_gets_in_while_the_database_hangs()
+    {
+        var device = await host.Installer(_tenant).ProvisionAsync();
+        await host.Broker().LogInAsync(device.mqtt_username, device.device_secret);
+        await Eventually.TrueAsync(() => Task.FromResult(host.Services.GetRequiredService<LoginMemory>()
+            .LogIn(device.mqtt_username, Credential.Hash(device.device_secret)) is { Status: DeviceStatus.Active }));
+        await using var connection = await host.Superuser.OpenConnectionAsync(Cancellation);
+        await using (await LockAsync(connection, "LOCK TABLE devices"))
+        {
+            Assert.Equal("allow", await host.Broker().ResultOfAsync(device.mqtt_username, device.device_secret));
+        }
     }
 
     [Fact]

@@ -54,7 +54,7 @@ public sealed class RebuildTests(RebuildTests.FilledHost host) : IClassFixture<R
                 }));
             });
             await _billing.StartAsync();
-            Settings[RebuildQuotas.AddressKey] = _billing.Urls.Single();
+            Settings[ApplyTenantQuota.Replica.AddressKey] = _billing.Urls.Single();
         }
 
         protected override async Task CleanUpAsync()

@@ -31,6 +31,15 @@ public sealed class StartTests
     [InlineData("BrokerApi:Secret", null, "BrokerApi:Secret")]
     [InlineData("BrokerApi:ReconcileEvery", "00:00:00", "BrokerApi:ReconcileEvery")]
     [InlineData("Mqtt:ServiceAccounts:stranger", "a password that is long enough", "Mqtt:ServiceAccounts:stranger")]
+    [InlineData("Mqtt:LoginBudget", "00:00:00", "Mqtt:LoginBudget")]
+    [InlineData("Mqtt:TrustMemoryFor", "-00:00:01", "Mqtt:TrustMemoryFor")]
+    [InlineData("Mqtt:TrustMemoryFor", "2.00:00:00", "Mqtt:TrustMemoryFor")]
+    [InlineData("LoginThrottle:FreeFailures", "0", "LoginThrottle:FreeFailures")]
+    [InlineData("LoginThrottle:FirstDelay", "00:00:00", "LoginThrottle:FirstDelay")]
+    [InlineData("LoginThrottle:LongestDelay", "1.00:00:00", "LoginThrottle:LongestDelay")]
+    [InlineData("LoginThrottle:FailuresPerAddress", "0", "LoginThrottle:FailuresPerAddress")]
+    [InlineData("LoginThrottle:KnownFor", "-00:00:01", "LoginThrottle:KnownFor")]
+    [InlineData("LoginThrottle:Remembered", "10", "LoginThrottle:Remembered")]
     public async Task A_setting_that_is_missing_or_wrong_is_named(string key, string? value, string named)
     {
         await using var host = new MisconfiguredHost(settings => settings[key] = value);

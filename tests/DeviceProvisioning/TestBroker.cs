@@ -14,13 +14,18 @@ internal sealed class TestBroker : IAsyncDisposable
 
     public int Port { get; } = FreePort();
 
-    public async Task StartAsync(Uri service)
+    public int AdminPort { get; } = FreePort();
+
+    /// <param name="service">Where the service listens.</param>
+    /// <param name="tells">Whether it tells the service of its clients; elsewhere the tests do.</param>
+    public async Task StartAsync(Uri service, bool tells = false)
     {
         _app = BrokerHost.Build(
         [
-            $"--Broker:TcpPort={Port}", "--Broker:WebSocketPort=0", "--Broker:AdminPort=0", "--Broker:HoldUntilSession=",
+            $"--Broker:TcpPort={Port}", "--Broker:WebSocketPort=0", $"--Broker:AdminPort={AdminPort}", "--Broker:HoldUntilSession=",
             $"--Broker:AuthenticatorUrl={new Uri(service, "/internal/mqtt/authenticate")}", $"--Broker:HookKey={DevicesHost.HookKey}",
-            "--Logging:LogLevel:Default=Error",
+            $"--Broker:EventsUrl={(tells ? new Uri(service, "/internal/mqtt/events") : "")}",
+            $"--Broker:ApiKey={TestBrokerApi.Key}", $"--Broker:ApiSecret={TestBrokerApi.Secret}", "--Logging:LogLevel:Default=Error",
         ]);
         await _app.StartAsync();
     }

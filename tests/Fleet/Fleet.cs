@@ -8,6 +8,9 @@ namespace EasySmart.Fleet.Tests;
 /// <summary>The running fleet, as <c>deploy/local/test</c> started it and its environment names it.</summary>
 internal static class Fleet
 {
+    private static readonly string[] Services =
+        ["identity", "device-provisioning", "ingestion", "telemetry-query", "billing-quota", "notifier", "gateway", "broker"];
+
     public static Uri Gateway => new(TestServers.Required("EASYSMART_GATEWAY_URL"));
 
     public static string MqttHost => TestServers.Required("EASYSMART_MQTT_HOST");
@@ -28,6 +31,23 @@ internal static class Fleet
         using var process = Process.GetProcessById(await ProcessOfAsync(program));
         process.Kill();
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Whether a program answers again.</summary>
+    public static async Task<bool> IsReadyAsync(string program)
+    {
+        // Servers have no health of their own here; the services that need them have.
+        using var http = new HttpClient();
+        foreach (var service in Services.Contains(program) ? [program] : Services)
+        {
+            using var answer = await http.GetAsync(new Uri(Service(service), "/health/ready"), TestContext.Current.CancellationToken);
+            if (!answer.IsSuccessStatusCode)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>The number of a program's process.</summary>

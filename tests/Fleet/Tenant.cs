@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
+using EasySmart.Fleet.Tests.Devices;
 using EasySmart.Hosting;
 
 namespace EasySmart.Fleet.Tests;
@@ -78,10 +79,21 @@ internal sealed class Tenant
         await ReadAsync(await GetAsync($"{prefix}/telemetry/latest?slot={slot}&device_id={device.Id}"), 200);
 
     /// <summary>Waits until the slot's latest value is the payload that was published.</summary>
-    public Task ReadsBackAsync(Device device, int slot, string payload, string prefix = "/api/v1") => Eventually.TrueAsync(async () =>
-        await LatestAsync(device, slot, prefix) is var latest
-        && latest.TryGetProperty("value", out var value)
-        && JsonElement.DeepEquals(value, JsonSerializer.Deserialize<JsonElement>(payload)));
+    public Task ReadsBackAsync(Device device, int slot, string payload, string prefix = "/api/v1", int seconds = 30) => Eventually.TrueAsync(
+        async () => await LatestAsync(device, slot, prefix) is var latest
+            && latest.TryGetProperty("value", out var value)
+            && JsonElement.DeepEquals(value, JsonSerializer.Deserialize<JsonElement>(payload)),
+        seconds);
+
+    /// <summary>Claims a device with the code on its sticker.</summary>
+    public async Task ClaimAsync(Manufactured device)
+    {
+        using var answer = await TryClaimAsync(device);
+        Assert.Equal(device.Id, (await ReadAsync(answer, 200)).GetProperty("device_id").GetGuid());
+    }
+
+    public Task<HttpResponseMessage> TryClaimAsync(Manufactured device) =>
+        PostAsync("/api/v1/devices/claim", new { device_id = device.Id, claim_code = device.ClaimCode });
 
     public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? body, string? idempotencyKey = null)
     {
@@ -107,4 +119,7 @@ internal sealed class Tenant
 internal sealed record Device(Guid Id, string Label, string Secret, string TopicPrefix)
 {
     public string Slot(int slot) => $"{TopicPrefix}/slot/{slot}";
+
+    /// <summary>Everything of the device is below this topic.</summary>
+    public string Root => TopicPrefix[..TopicPrefix.LastIndexOf('/')];
 }

@@ -53,8 +53,7 @@ public sealed class ConnectionTests(GatewayHost gateway)
     {
         var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
         await using var own = await GatewayHost.StartAsync(clock, ("Forwarding:AnswerSeconds", "50"));
-        // Enough of it that no buffer keeps it from the service.
-        var answer = SendAsync(own, $"{Slow}{own.Behind.Issuer.Token()}\r\n\r\n{new string('a', 90_000)}");
+        var answer = SendAsync(own, $"{Slow}{own.Behind.Issuer.Token()}\r\n\r\n{new string('a', FakeServices.BeginningBytes)}");
         await own.Behind.Reading.Task.WaitAsync(TimeSpan.FromSeconds(30), Cancellation);
         clock.Advance(TimeSpan.FromSeconds(51));
         AssertLate(await answer);

@@ -19,6 +19,9 @@ public sealed class FakeServices : IAsyncDisposable
     private static readonly string[] Names =
         [Services.Identity, Services.DeviceProvisioning, Services.Ingestion, Services.TelemetryQuery, Services.BillingQuota];
 
+    /// <summary>How much of a body is a beginning: enough that no buffer keeps it from the service.</summary>
+    public const int BeginningBytes = 90_000;
+
     private readonly WebApplication _app;
     private readonly Dictionary<int, string> _nameOfPort = [];
     private int _keyReads;
@@ -157,11 +160,17 @@ public sealed class FakeServices : IAsyncDisposable
                 var id = context.Request.Headers["X-Request-ID"].ToString();
                 await response.WriteAsJsonAsync(new { code = "conflict", message = "device_label already exists", request_id = id });
                 break;
+            case "secret":
+                response.ContentType = "application/json";
+                response.ContentLength = FirmwareTests.LongestSecret.Length;
+                await response.WriteAsync(FirmwareTests.LongestSecret);
+                break;
             case "large":
                 await LargeAsync(response);
                 break;
             case "read":
-                await context.Request.Body.ReadAtLeastAsync(new byte[1], 1, throwOnEndOfStream: false);
+                // All that comes before the wait, so that the gateway waits for the client by then and is not in the middle of forwarding.
+                await context.Request.Body.ReadAtLeastAsync(new byte[BeginningBytes], BeginningBytes, throwOnEndOfStream: false);
                 Reading.TrySetResult();
                 await context.Request.Body.CopyToAsync(Stream.Null);
                 break;

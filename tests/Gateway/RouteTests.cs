@@ -30,6 +30,12 @@ public sealed class RouteTests(GatewayHost gateway)
         { "GET", $"/tenants/{Id}/limits", Services.Identity },
         { "POST", "/devices/provision", Services.DeviceProvisioning },
         { "GET", "/devices", Services.DeviceProvisioning },
+        { "GET", "/devices/provision", Services.DeviceProvisioning },
+        { "GET", $"/devices/{Id}", Services.DeviceProvisioning },
+        { "PATCH", $"/devices/{Id}", Services.DeviceProvisioning },
+        { "DELETE", $"/devices/{Id}", Services.DeviceProvisioning },
+        { "POST", $"/devices/{Id}/suspend", Services.DeviceProvisioning },
+        { "POST", $"/devices/{Id}/credentials/rotate", Services.DeviceProvisioning },
         { "POST", "/devices/claim", Services.DeviceProvisioning },
         { "POST", "/devices/bootstrap", Services.DeviceProvisioning },
         { "POST", "/devices/secret", Services.DeviceProvisioning },
@@ -62,11 +68,12 @@ public sealed class RouteTests(GatewayHost gateway)
     }
 
     [Fact]
-    public async Task All_but_seven_need_a_token()
+    public async Task All_but_eight_need_a_token()
     {
         string[] open =
         [
             "/auth/register", "/auth/login", "/auth/refresh", "/auth/invitations/accept", "/auth/password/reset", "/devices/bootstrap", "/devices/secret",
+            "/devices/credentials/rotate",
         ];
         Assert.Equal(open, Routes.All.Where(r => r.OpenTo is not null).Select(r => r.Path));
         foreach (var route in Routes.All)

@@ -20,11 +20,13 @@ internal static partial class BrokerHost
         builder.WebHost.ConfigureKestrel(listeners.Bind);
         builder.Services.AddSingleton(options).AddSingleton(listeners).AddSingleton(TimeProvider.System)
             .AddSingleton<BrokerMetrics>().AddSingleton<Authenticator>().AddSingleton<Handshake>()
+            .AddSingleton<ClientClock>().AddSingleton<ClientEvents>().AddSingleton<EventReceiver>()
             .AddSingleton<Router>().AddSingleton<SessionStore>().AddSingleton<RetainedMessages>()
             .AddSingleton<Exchange>().AddSingleton<Wills>().AddSingleton<Connections>()
             .AddSingleton<Desk>().AddSingleton<MqttEndpoint>()
             .AddSingleton<HeldMessages>().AddHostedService(services => services.GetRequiredService<HeldMessages>())
-            .AddHostedService<Watch>()
+            // Before Watch, so that it stops after it: the last events are those of the connections that Watch closes.
+            .AddHostedService<EventPoster>().AddHostedService<Watch>()
             .AddConnections();
         var telemetry = builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics
             .AddMeter(BrokerMetrics.MeterName).AddRuntimeInstrumentation().AddPrometheusExporter());
@@ -35,10 +37,12 @@ internal static partial class BrokerHost
 
         var app = builder.Build();
         app.Services.GetRequiredService<BrokerMetrics>().Observe(
-            app.Services.GetRequiredService<Connections>(), app.Services.GetRequiredService<SessionStore>());
+            app.Services.GetRequiredService<Connections>(), app.Services.GetRequiredService<SessionStore>(),
+            app.Services.GetRequiredService<ClientEvents>());
         app.MapWhen(Listeners.CameToAdmin, admin => admin.UseRouting().UseEndpoints(routes =>
         {
             routes.MapHealth();
+            routes.MapManagement();
             routes.MapPrometheusScrapingEndpoint();
         }));
         app.Use(RefuseWebSocketsThatDoNotSayMqtt);
@@ -66,7 +70,7 @@ internal static partial class BrokerHost
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Listening on {Address}: MQTT {Tcp}, MQTT over WebSocket {WebSocket} (/mqtt), "
-        + "health and metrics {Admin}; logins are asked of {Authenticator}; telemetry waits for {Session}")]
+        + "health, metrics and management {Admin}; logins are asked of {Authenticator}; telemetry waits for {Session}")]
     private static partial void LogListening(
         ILogger logger, string address, int tcp, int webSocket, int admin, string authenticator, string session);
 }

@@ -6,19 +6,34 @@ namespace EasySmart.Broker;
 /// <summary>The section <c>Broker</c>. Read before the listeners exist, so it validates itself.</summary>
 internal sealed record BrokerOptions
 {
+    private const int ShortestApiKey = 8;
+
+    private const int ShortestApiSecret = 32;
+
     public string BindAddress { get; init; } = "127.0.0.1";
 
     public int TcpPort { get; init; } = 1883;
 
     public int WebSocketPort { get; init; } = 8083;
 
-    /// <summary>Health and metrics.</summary>
+    /// <summary>Health, metrics and the management API.</summary>
     public int AdminPort { get; init; } = 8107;
 
     /// <summary>Where DeviceProvisioning answers EMQX's HTTP authentication request.</summary>
     public string AuthenticatorUrl { get; init; } = "";
 
     public string HookKey { get; init; } = "";
+
+    /// <summary>Where DeviceProvisioning hears of clients that come, go and subscribe. Empty: nobody is told.</summary>
+    public string EventsUrl { get; init; } = "";
+
+    /// <summary>Bytes of client events that may wait for their receiver.</summary>
+    public int EventQueueSize { get; init; } = 32 * 1024 * 1024;
+
+    /// <summary>Of the management API. Empty, with <see cref="ApiSecret"/>: it answers nobody.</summary>
+    public string ApiKey { get; init; } = "";
+
+    public string ApiSecret { get; init; } = "";
 
     /// <summary>
     /// Client id of the session that must hold a telemetry message before its publisher's PUBACK is sent. Empty: nobody waits.
@@ -44,6 +59,9 @@ internal sealed record BrokerOptions
         return problems.Length == 0 ? options : throw new OptionsValidationException("Broker", typeof(BrokerOptions), problems);
     }
 
+    private static bool IsHttp(string url) =>
+        Uri.TryCreate(url, UriKind.Absolute, out var parsed) && parsed.Scheme is ("http" or "https");
+
     private IEnumerable<string> Problems()
     {
         if (!IPAddress.TryParse(BindAddress, out _))
@@ -59,7 +77,7 @@ internal sealed record BrokerOptions
             }
         }
 
-        if (!Uri.TryCreate(AuthenticatorUrl, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+        if (!IsHttp(AuthenticatorUrl))
         {
             yield return $"Broker:AuthenticatorUrl must be an absolute http or https URL, but is '{AuthenticatorUrl}'.";
         }
@@ -67,6 +85,25 @@ internal sealed record BrokerOptions
         if (string.IsNullOrWhiteSpace(HookKey))
         {
             yield return "Broker:HookKey must be set: DeviceProvisioning answers nobody without it.";
+        }
+
+        if (EventsUrl.Length > 0 && !IsHttp(EventsUrl))
+        {
+            yield return $"Broker:EventsUrl must be an absolute http or https URL or empty, but is '{EventsUrl}'.";
+        }
+
+        // Never the values: they are secrets. One without the other is a mistake, not a wish.
+        if (ApiKey.Length + ApiSecret.Length > 0)
+        {
+            if (ApiKey.Length < ShortestApiKey || ApiKey.Contains(':', StringComparison.Ordinal))
+            {
+                yield return $"Broker:ApiKey must have {ShortestApiKey} characters or more and no colon, or be empty as Broker:ApiSecret.";
+            }
+
+            if (ApiSecret.Length < ShortestApiSecret)
+            {
+                yield return $"Broker:ApiSecret must have {ShortestApiSecret} characters or more, or be empty as Broker:ApiKey.";
+            }
         }
 
         if (HoldUntilSession.Length > 0 && !Session.IsServiceId(HoldUntilSession))
@@ -78,6 +115,7 @@ internal sealed record BrokerOptions
         {
             ("ServiceQueueLength", ServiceQueueLength, 10_000_000), ("DeviceQueueLength", DeviceQueueLength, 1_000_000),
             ("DefaultReceiveMaximum", DefaultReceiveMaximum, ushort.MaxValue), ("MaximumPacketSize", MaximumPacketSize, 268_435_455),
+            ("EventQueueSize", EventQueueSize, 1024 * 1024 * 1024),
         })
         {
             if (value < 1 || value > most)

@@ -10,6 +10,9 @@ public static class DeviceChanges
     /// <summary>The answer where a tenant names a device that it does not have.</summary>
     public const string NotFound = "Device not found";
 
+    /// <summary>The answer where a device that is shut out for good should do something.</summary>
+    public const string Revoked = "The device is revoked, for good";
+
     /// <summary>The tenant's device, which nobody else changes until the transaction ends; null when it has none of that id.</summary>
     public static Task<Device?> LockDeviceAsync(this DevicesDb db, Guid tenant, Guid id, CancellationToken cancellation) => db.Devices
         .FromSql($"SELECT * FROM devices WHERE id = {id} AND tenant_id = {tenant} FOR UPDATE").SingleOrDefaultAsync(cancellation);

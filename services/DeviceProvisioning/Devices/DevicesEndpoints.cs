@@ -16,5 +16,23 @@ public static class DevicesEndpoints
             // An empty body is fine whatever it is said to be; one that is not empty must be JSON all the same.
             .Accepts<ProvisionDeviceRequest>(isOptional: true, "application/json", "*/*")
             .Idempotent<DevicesDb>();
+        devices.MapPost("/reset", ResetDevice.HandleAsync).RequirePermission(Permissions.DevicesProvision).WithSummary("Reset a device")
+            .Fails(404, "The tenant has no such device, or the caller may not reset it").Fails(409, DeviceChanges.Revoked);
+
+        // Of a UUID only: what is no id is no device's route, so that GET /devices/provision stays 405.
+        var device = devices.MapGroup("/{device_id:guid}");
+        device.MapGet("", GetDevice.HandleAsync).RequirePermission(Permissions.DevicesRead).WithSummary("Get a device");
+        device.MapPatch("", UpdateDevice.HandleAsync).RequirePermission(Permissions.DevicesWrite).WithSummary("Change a device's label, metadata and tags")
+            .Fails(409, "device_label already exists");
+        device.MapDelete("", DeleteDevice.HandleAsync).RequirePermission(Permissions.DevicesDelete).WithSummary("Delete a device");
+        device.MapPost("/suspend", DeviceStatusChanges.SuspendDeviceAsync).RequirePermission(Permissions.DevicesWrite).WithSummary("Suspend a device")
+            .Fails(409, DeviceChanges.Revoked);
+        device.MapPost("/resume", DeviceStatusChanges.ResumeDeviceAsync).RequirePermission(Permissions.DevicesWrite).WithSummary("Resume a device")
+            .Fails(409, DeviceChanges.Revoked);
+        device.MapPost("/revoke", DeviceStatusChanges.RevokeDeviceAsync).RequirePermission(Permissions.DevicesDelete).WithSummary("Revoke a device");
+        device.MapPost("/credentials/rotate", RotateCredentials.HandleAsync).RequirePermission(Permissions.DevicesProvision)
+            .WithSummary("Give a device a new secret").Fails(409, DeviceChanges.Revoked)
+            .Accepts<RotateCredentialsRequest>(isOptional: true, "application/json", "*/*")
+            .Idempotent<DevicesDb>();
     }
 }

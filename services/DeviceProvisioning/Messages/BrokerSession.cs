@@ -134,12 +134,17 @@ public sealed partial class BrokerSession(
     private async Task ConnectAsync(IMqttClient client, CancellationToken cancellation)
     {
         var own = options.Value;
-        await client.ConnectAsync(
+        var connected = await client.ConnectAsync(
             new MqttClientOptionsBuilder().WithProtocolVersion(MqttProtocolVersion.V500).WithTcpServer(own.Host, own.Port).WithTimeout(Patience)
                 .WithClientId(own.ClientId).WithCredentials(ServiceAccounts.Prefix + Account, own.ServiceAccounts[Account])
                 .WithCleanStart(false).WithSessionExpiryInterval((uint)TimeSpan.FromDays(own.SessionExpiryDays).TotalSeconds)
                 .WithReceiveMaximum(ReceiveMaximum).WithKeepAlivePeriod(KeepAlive).Build(),
             cancellation);
+        if (connected.ResultCode != MqttClientConnectResultCode.Success)
+        {
+            throw new MqttCommunicationException($"The broker refuses us: {connected.ResultCode}");
+        }
+
         var subscribe = s_factory.CreateSubscribeOptionsBuilder();
         foreach (var topic in Subscriptions)
         {

@@ -95,7 +95,7 @@ CREATE TABLE mqtt_sessions (
     connected       boolean NOT NULL,
     connected_at    timestamptz NOT NULL,
     -- Seconds that the session outlives its connection; only the connect tells.
-    expiry_interval bigint NOT NULL,
+    expiry_interval bigint NOT NULL DEFAULT 0,
     -- The broker's time of the newest event that took effect; an older one is late and changes nothing.
     changed_at      timestamptz NOT NULL,
     held_until      timestamptz
@@ -139,7 +139,8 @@ CREATE TABLE session_ends (
 CREATE INDEX session_ends_due_at ON session_ends (due_at);
 ALTER TABLE session_ends ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON session_ends USING (tenant_id = current_tenant());
-GRANT INSERT ON session_ends TO {{app}};
+-- The id, because it comes back from the insert.
+GRANT INSERT, SELECT (id) ON session_ends TO {{app}};
 GRANT SELECT, INSERT, UPDATE, DELETE ON session_ends TO {{system}};
 CREATE FUNCTION notify_session_ends() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -183,14 +184,15 @@ BEGIN
 END $$;
 CREATE TRIGGER commands_added AFTER INSERT ON commands FOR EACH STATEMENT EXECUTE FUNCTION notify_commands();
 
--- Every instance answers logins from memory and listens here: the device whose logins may have changed, or '' for all of them.
+-- Every instance answers logins from memory and listens here: the device whose logins may have changed, 'tenants' when tenants did, '' for all devices.
 -- An import of unclaimed devices, and what moves without a meaning for logins, tells nobody.
 CREATE FUNCTION notify_logins() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     changed record;
 BEGIN
     IF TG_OP = 'DELETE' THEN changed := OLD; ELSE changed := NEW; END IF;
-    PERFORM pg_notify('logins', CASE TG_TABLE_NAME WHEN 'devices' THEN to_jsonb(changed)->>'id' WHEN 'credentials' THEN to_jsonb(changed)->>'device_id' ELSE '' END);
+    PERFORM pg_notify('logins', CASE TG_TABLE_NAME
+        WHEN 'devices' THEN to_jsonb(changed)->>'id' WHEN 'credentials' THEN to_jsonb(changed)->>'device_id' ELSE 'tenants' END);
     RETURN NULL;
 END $$;
 CREATE TRIGGER logins_changed AFTER UPDATE OF tenant_id, device_label, status ON devices FOR EACH ROW EXECUTE FUNCTION notify_logins();

@@ -1,8 +1,7 @@
-using EasySmart.Contracts.DeviceProvisioning;
+using System.Text.Json.Serialization;
 using EasySmart.DeviceProvisioning.Devices;
 using EasySmart.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.Extensions.Options;
 
 namespace EasySmart.DeviceProvisioning.Mqtt;
 
@@ -13,64 +12,50 @@ namespace EasySmart.DeviceProvisioning.Mqtt;
 public static class Authenticate
 {
     public static async Task<Results<JsonHttpResult<AuthenticateAnswer>, ProblemResult>> HandleAsync(
-        AuthenticateRequest request, ServiceAccounts services, DeviceLogins devices, LoginMetrics metrics, IOptions<MqttOptions> options,
-        TimeProvider clock, CancellationToken cancellation)
+        AuthenticateRequest request, ServiceAccounts services, DeviceDoor devices, LoginMetrics metrics, CancellationToken cancellation)
     {
         var username = request.Username ?? "";
         var passwordHash = Credential.Hash(request.Password ?? "");
         if (username.StartsWith(ServiceAccounts.Prefix, StringComparison.Ordinal))
         {
             return services.LogIn(username, passwordHash) is { } access
-                ? Answer(metrics, "allow", "service", [], access)
+                ? Answer(metrics, "service", new("allow", false, [], access))
                 : Deny(metrics, "service_refused");
         }
 
-        if (request.Clientid?.StartsWith(ServiceAccounts.Prefix, StringComparison.Ordinal) == true)
+        var login = await devices.LogInAsync(request, passwordHash, cancellation);
+        switch (login.Refusal)
         {
-            return Deny(metrics, "client_id");
-        }
-
-        using var time = new CancellationTokenSource(options.Value.LoginBudget, clock);
-        using var budget = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellation);
-        try
-        {
-            // Waited for from outside: a server that no longer answers does not answer a cancellation either.
-            var login = await devices.LogInAsync(username, passwordHash, budget.Token).WaitAsync(budget.Token);
-            if (login.Refusal is { } why)
-            {
-                return Deny(metrics, why);
-            }
-
-            if (login.Status == DeviceStatus.Claimed)
-            {
-                await devices.ActivateAsync(login, request.Peerhost, budget.Token);
-            }
-
-            return Allow(metrics, login);
-        }
-        catch (OperationCanceledException) when (time.IsCancellationRequested)
-        {
-            metrics.Count("timeout");
-            return Problem.Unavailable("The database did not answer in time");
+            case null:
+                return Allow(metrics, login);
+            case DeviceLogin.Timeout:
+                metrics.Count(DeviceLogin.Timeout);
+                return Problem.Unavailable("The database did not answer in time");
+            default:
+                return Deny(metrics, login.Refusal);
         }
     }
 
     private static JsonHttpResult<AuthenticateAnswer> Allow(LoginMetrics metrics, DeviceLogin login)
     {
         var (tenant, device) = (login.TenantId!.Value, login.DeviceId);
-        var attributes = new Dictionary<string, string> { ["tenant_id"] = tenant.ToString(), ["device_id"] = device.ToString() };
-        return Answer(metrics, "allow", "device", attributes, AccessList.Of(tenant, device));
+        var attributes = new Dictionary<string, string>
+        {
+            ["tenant_id"] = tenant.ToString(),
+            ["device_id"] = device.ToString(),
+            ["credential_id"] = login.CredentialId!.Value.ToString(),
+        };
+        return Answer(metrics, "device", new("allow", false, attributes, AccessList.Of(tenant, device), login.ValidUntil?.ToUnixTimeSeconds()));
     }
 
     private static JsonHttpResult<AuthenticateAnswer> Deny(LoginMetrics metrics, string why) =>
-        Answer(metrics, "deny", why, [], AccessList.Nothing);
+        Answer(metrics, why, new("deny", false, [], AccessList.Nothing));
 
-    private static JsonHttpResult<AuthenticateAnswer> Answer(
-        LoginMetrics metrics, string result, string counted, Dictionary<string, string> attributes, IReadOnlyList<AccessRule> access)
+    private static JsonHttpResult<AuthenticateAnswer> Answer(LoginMetrics metrics, string counted, AuthenticateAnswer answer)
     {
         metrics.Count(counted);
         // Without a charset: EMQX looks at the content type.
-        return TypedResults.Json(new AuthenticateAnswer(result, false, attributes, access), contentType: "application/json");
+        return TypedResults.Json(answer, contentType: "application/json");
     }
 }
 
@@ -82,5 +67,14 @@ public static class Authenticate
 public sealed record AuthenticateRequest(string? Clientid, string? Username, string? Password, string? Peerhost);
 
 /// <summary>EMQX 5.8's answer of an HTTP authenticator.</summary>
+/// <param name="Result"><c>allow</c> or <c>deny</c></param>
+/// <param name="IsSuperuser">Never.</param>
+/// <param name="ClientAttrs">What the broker keeps with the session and tells in its events.</param>
+/// <param name="Acl">What the client may do.</param>
+/// <param name="ExpireAt">When the broker ends the session, in seconds since 1970; absent where the secret does not run out.</param>
 public sealed record AuthenticateAnswer(
-    string Result, bool IsSuperuser, IReadOnlyDictionary<string, string> ClientAttrs, IReadOnlyList<AccessRule> Acl);
+    string Result,
+    bool IsSuperuser,
+    Dictionary<string, string> ClientAttrs,
+    IReadOnlyList<AccessRule> Acl,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? ExpireAt = null);

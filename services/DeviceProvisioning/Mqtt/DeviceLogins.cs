@@ -6,14 +6,14 @@ using Npgsql;
 
 namespace EasySmart.DeviceProvisioning.Mqtt;
 
-/// <summary>Devices that log in to the broker: one round trip, by primary key or unique label.</summary>
+/// <summary>Devices that log in to the broker, asked of the database: one round trip, by primary key or unique label.</summary>
 public sealed partial class DeviceLogins(
-    [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, TimeProvider clock, ILogger<DeviceLogins> logger)
+    [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, EarlierSecrets earlier, TimeProvider clock, ILogger<DeviceLogins> logger)
 {
     private const string Select =
         """
-        SELECT d.id, d.tenant_id, d.status, c.secret_sha256
-        FROM devices d LEFT JOIN credentials c ON c.device_id = d.id AND c.tenant_id = d.tenant_id
+        SELECT d.id, d.tenant_id, d.status, coalesce(t.status, 'active') = 'active', c.id, c.secret_sha256, c.secret_bcrypt, c.valid_until
+        FROM devices d LEFT JOIN tenants t ON t.tenant_id = d.tenant_id LEFT JOIN credentials c ON c.device_id = d.id AND c.tenant_id = d.tenant_id
             AND c.valid_from <= now() AND (c.valid_until IS NULL OR c.valid_until > now())
         WHERE
         """;
@@ -22,7 +22,7 @@ public sealed partial class DeviceLogins(
     private const string ByLabel = $"{Select} d.device_label = $1";
 
     /// <summary>The device of that user name, if the password is one of its secrets and its status lets it connect.</summary>
-    public async Task<DeviceLogin> LogInAsync(string username, byte[] passwordHash, CancellationToken cancellation)
+    public async Task<DeviceLogin> LogInAsync(string username, string password, byte[] passwordHash, CancellationToken cancellation)
     {
         // What looks like a UUID is only ever an id, so that no label can stand in for another device.
         await using var command = Guid.TryParse(username, out var id)
@@ -30,31 +30,39 @@ public sealed partial class DeviceLogins(
             : DeviceLabelAttribute.Fault(username) is null ? Command(ByLabel, username) : null;
         if (command is null)
         {
-            return DeviceLogin.Refused("unknown");
+            return DeviceLogin.Refused(DeviceLogin.Unknown);
         }
 
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        DeviceLogin? found = null;
-        var matches = false;
-        while (await reader.ReadAsync(cancellation))
+        var rows = await ReadAsync(command, cancellation);
+        if (rows.Count == 0)
         {
-            found ??= new DeviceLogin(
-                null,
-                reader.GetGuid(0),
-                await reader.IsDBNullAsync(1, cancellation) ? null : reader.GetGuid(1),
-                Enum.Parse<DeviceStatus>(reader.GetString(2), ignoreCase: true));
+            return DeviceLogin.Refused(DeviceLogin.Unknown);
+        }
+
+        Row? match = null;
+        foreach (var row in rows)
+        {
             // Every secret is compared, whether or not one has matched.
-            matches |= !await reader.IsDBNullAsync(3, cancellation)
-                && CryptographicOperations.FixedTimeEquals(reader.GetFieldValue<byte[]>(3), passwordHash);
+            if (row.Sha256 is { } secret && CryptographicOperations.FixedTimeEquals(secret, passwordHash))
+            {
+                match = row;
+            }
         }
 
-        return found switch
+        if (rows[0] is not { TenantId: not null, TenantIsActive: true, Status: DeviceStatus.Claimed or DeviceStatus.Active })
         {
-            null => DeviceLogin.Refused("unknown"),
-            _ when !matches => DeviceLogin.Refused("wrong_secret"),
-            { TenantId: null } or { Status: not (DeviceStatus.Claimed or DeviceStatus.Active) } => DeviceLogin.Refused("status"),
-            _ => found,
-        };
+            return DeviceLogin.Refused(match is null ? DeviceLogin.WrongSecret : "status");
+        }
+
+        if (match is not null)
+        {
+            return new DeviceLogin(null, match.DeviceId, match.TenantId, match.Status, match.CredentialId, match.ValidUntil);
+        }
+
+        // Asked again after a check: it may have waited long, and the device may have been shut out meanwhile.
+        return await AcceptsEarlierAsync(rows, password, passwordHash)
+            ? await LogInAsync(username, password, passwordHash, cancellation)
+            : DeviceLogin.Refused(DeviceLogin.WrongSecret);
     }
 
     /// <summary>Makes a claimed device active. A failure does not keep the device out: its first reading will do it.</summary>
@@ -68,6 +76,39 @@ public sealed partial class DeviceLogins(
         {
             LogStaysClaimed(login.DeviceId, exception.Message);
         }
+    }
+
+    private async Task<bool> AcceptsEarlierAsync(List<Row> rows, string password, byte[] passwordHash)
+    {
+        foreach (var row in rows.Where(row => row.Bcrypt is not null))
+        {
+            if (await earlier.AcceptAsync(row.CredentialId!.Value, row.Bcrypt!, password, passwordHash))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static async Task<List<Row>> ReadAsync(NpgsqlCommand command, CancellationToken cancellation)
+    {
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var rows = new List<Row>(1);
+        while (await reader.ReadAsync(cancellation))
+        {
+            rows.Add(new Row(
+                reader.GetGuid(0),
+                reader.IsDBNull(1) ? null : reader.GetGuid(1),
+                Enum.Parse<DeviceStatus>(reader.GetString(2), ignoreCase: true),
+                reader.GetBoolean(3),
+                reader.IsDBNull(4) ? null : reader.GetGuid(4),
+                reader.IsDBNull(5) ? null : reader.GetFieldValue<byte[]>(5),
+                reader.IsDBNull(6) ? null : reader.GetString(6),
+                reader.IsDBNull(7) ? null : reader.GetFieldValue<DateTimeOffset>(7)));
+        }
+
+        return rows;
     }
 
     private async Task CommitActiveAsync(Guid device, string? address, CancellationToken cancellation)
@@ -87,14 +128,7 @@ public sealed partial class DeviceLogins(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Device {DeviceId} logged in and stays claimed for now: {Reason}")]
     private partial void LogStaysClaimed(Guid deviceId, string reason);
-}
 
-/// <summary>How a login ended.</summary>
-/// <param name="Refusal">Why it was refused, in a word; null when it was not.</param>
-/// <param name="DeviceId">The device.</param>
-/// <param name="TenantId">Its tenant; never null when the login was not refused.</param>
-/// <param name="Status">Its status.</param>
-public sealed record DeviceLogin(string? Refusal, Guid DeviceId, Guid? TenantId, DeviceStatus Status)
-{
-    public static DeviceLogin Refused(string why) => new(why, default, null, default);
+    private sealed record Row(
+        Guid DeviceId, Guid? TenantId, DeviceStatus Status, bool TenantIsActive, Guid? CredentialId, byte[]? Sha256, string? Bcrypt, DateTimeOffset? ValidUntil);
 }

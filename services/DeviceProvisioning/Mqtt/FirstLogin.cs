@@ -13,7 +13,7 @@ public sealed class FirstLogin(DeviceLogins logins) : IHostedService
     {
         try
         {
-            await logins.LogInAsync(Guid.Empty.ToString(), Credential.Hash(""), cancellationToken);
+            await logins.LogInAsync(Guid.Empty.ToString(), "", Credential.Hash(""), cancellationToken);
         }
         catch (Exception exception) when (Transient.Is(exception))
         {

@@ -1,5 +1,7 @@
+using EasySmart.DeviceProvisioning.Devices;
 using EasySmart.DeviceProvisioning.Presence;
 using EasySmart.ServiceDefaults.Auth;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EasySmart.DeviceProvisioning.Mqtt;
 
@@ -17,11 +19,18 @@ public static class MqttEndpoints
     {
         builder.Services.AddOptions<MqttOptions>().BindConfiguration("Mqtt").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<HooksOptions>().BindConfiguration("Hooks").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<LoginThrottleOptions>().BindConfiguration("LoginThrottle").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<ServiceAccounts>();
+        builder.Services.AddSingleton<DeviceDoor>();
         builder.Services.AddSingleton<DeviceLogins>();
+        builder.Services.AddSingleton<EarlierSecrets>();
+        builder.Services.TryAddSingleton<BcryptChecks>();
+        builder.Services.AddSingleton<LoginBacklog>();
         builder.Services.AddSingleton<LoginMemory>();
+        builder.Services.AddSingleton<LoginThrottle>();
         builder.Services.AddSingleton<ClientIds>();
         builder.Services.AddSingleton<LoginMetrics>();
         builder.Services.AddHostedService<FirstLogin>();
+        builder.Services.AddHostedService<LoginKeeper>();
     }
 }

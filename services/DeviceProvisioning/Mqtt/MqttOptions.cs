@@ -6,6 +6,7 @@ namespace EasySmart.DeviceProvisioning.Mqtt;
 public sealed record MqttOptions : IValidatableObject
 {
     private const int MinPasswordLength = 16;
+    private static readonly TimeSpan LongestTrust = TimeSpan.FromDays(1);
 
     /// <summary>host:port</summary>
     [Required(ErrorMessage = "Mqtt:Broker is not configured")]
@@ -45,6 +46,9 @@ public sealed record MqttOptions : IValidatableObject
     /// <summary>How long a login may take. Beyond it the broker is told to refuse: devices that wait would pile up behind a slow database.</summary>
     public TimeSpan LoginBudget { get; init; } = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>How long devices get in from memory while the database cannot be heard. Nothing changes in one that is down.</summary>
+    public TimeSpan TrustMemoryFor { get; init; } = TimeSpan.FromMinutes(5);
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         foreach (var name in AccessList.Services.Keys.Where(name => !ServiceAccounts.ContainsKey(name)))
@@ -67,6 +71,11 @@ public sealed record MqttOptions : IValidatableObject
         if (LoginBudget <= TimeSpan.Zero)
         {
             yield return new("Mqtt:LoginBudget must be longer than nothing");
+        }
+
+        if (TrustMemoryFor < TimeSpan.Zero || TrustMemoryFor > LongestTrust)
+        {
+            yield return new($"Mqtt:TrustMemoryFor must be 00:00:00 to {LongestTrust}");
         }
     }
 }

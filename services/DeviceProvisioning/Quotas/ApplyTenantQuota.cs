@@ -7,13 +7,17 @@ namespace EasySmart.DeviceProvisioning.Quotas;
 /// <summary>Keeps the replica of the tenants' quotas: the newer version wins, in whatever order they come.</summary>
 public sealed class ApplyTenantQuota : IEventHandler<TenantQuotaChanged>
 {
+    /// <summary>How it is filled from BillingQuota.</summary>
+    public static Replica<TenantQuota> Replica { get; } = new(
+        "quotas", "services:billing-quota:http:0", "/internal/quotas", "0", q => $"{q.Version}", ApplyAsync);
+
     public Task HandleAsync(TenantQuotaChanged @event, NpgsqlTransaction transaction, CancellationToken cancellation) => ApplyAsync(
         new TenantQuota { TenantId = @event.TenantId, PlanType = @event.PlanType, QuotaDevices = @event.QuotaDevices, Version = @event.Version },
-        transaction.Connection!,
+        transaction,
         cancellation);
 
     /// <summary>Takes over <paramref name="quota"/> unless the replica holds a newer one.</summary>
-    public static async Task ApplyAsync(TenantQuota quota, NpgsqlConnection connection, CancellationToken cancellation)
+    private static async Task ApplyAsync(TenantQuota quota, NpgsqlTransaction transaction, CancellationToken cancellation)
     {
         await using var upsert = new NpgsqlCommand(
             """
@@ -22,7 +26,8 @@ public sealed class ApplyTenantQuota : IEventHandler<TenantQuotaChanged>
                 SET plan_type = excluded.plan_type, quota_devices = excluded.quota_devices, version = excluded.version
                 WHERE held.version < excluded.version
             """,
-            connection)
+            transaction.Connection,
+            transaction)
         {
             Parameters =
             {

@@ -9,7 +9,7 @@ namespace EasySmart.DeviceProvisioning.Sessions;
 /// </summary>
 public sealed partial class SessionEnder(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database,
-    LiveSessions sessions,
+    SessionFinder sessions,
     BrokerApi broker,
     SessionMetrics metrics,
     TimeProvider clock,

@@ -14,7 +14,7 @@ public static class SessionsServices
         services.AddOptions<BrokerApiOptions>().BindConfiguration("BrokerApi").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<SessionMetrics>();
         services.AddSingleton<BrokerApi>();
-        services.AddSingleton<LiveSessions>();
+        services.AddSingleton<SessionFinder>();
         services.AddSingleton<SessionBook>();
         services.AddSingleton<ClientIdKeeper>();
         services.AddSingleton<MessageWriter>();

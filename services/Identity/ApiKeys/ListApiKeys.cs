@@ -33,14 +33,9 @@ internal static class ListApiKeys
             // Ids are in the order of creation.
             .Where(k => cursor == null || k.Id < cursor)
             .OrderByDescending(k => k.Id)
-            .Take(most)
+            .Take(most + 1)
             .Select(ApiKeyView.Of)
             .ToListAsync(cancellation);
-        if (page.Count == most)
-        {
-            response.LinkNext(page[^1].ApiKeyId.ToString());
-        }
-
-        return TypedResults.Ok(page);
+        return TypedResults.Ok(Paging.Cut(page, most, response, k => k.ApiKeyId.ToString()));
     }
 }

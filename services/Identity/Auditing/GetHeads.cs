@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -46,7 +47,7 @@ internal static class GetHeads
 
         var size = limit ?? NextPage.DefaultLimit;
         var read = await log.ReadHeadsAsync(scope, date, cursor is null ? null : after, size + 1, cancellation);
-        return TypedResults.Ok(NextPage.Cut(
+        return TypedResults.Ok(Paging.Cut(
             read, size, response, head => new HeadCursor(head.Date, head.TenantId ?? Chain.Platform.Id).ToString()));
     }
 }

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -29,6 +30,6 @@ internal static class ListAudit
 
         var size = limit ?? NextPage.DefaultLimit;
         var read = await log.ReadAsync(scope, filter, cursor is null ? null : after, size + 1, cancellation);
-        return TypedResults.Ok(NextPage.Cut(read, size, response, entry => entry.Place.ToString()));
+        return TypedResults.Ok(Paging.Cut(read, size, response, entry => entry.Place.ToString()));
     }
 }

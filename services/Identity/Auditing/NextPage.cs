@@ -1,4 +1,3 @@
-using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Errors;
 
 namespace EasySmart.Identity.Auditing;
@@ -13,16 +12,4 @@ internal static class NextPage
 
     public static ProblemResult? RefuseLimit(int? limit) =>
         limit is < 1 or > MaxLimit ? Problem.BadRequest("limit", $"Must be from 1 to {MaxLimit}") : null;
-
-    /// <summary>Drops what was read past <paramref name="limit"/>, and when there was any, tells where the next page is.</summary>
-    public static List<T> Cut<T>(List<T> read, int limit, HttpResponse response, Func<T, string> cursor)
-    {
-        if (read.Count > limit)
-        {
-            read.RemoveRange(limit, read.Count - limit);
-            response.LinkNext(cursor(read[^1]));
-        }
-
-        return read;
-    }
 }

@@ -37,13 +37,8 @@ internal static class ListTenants
                 || db.Users.Any(u => u.TenantId == t.Id && u.Email.Contains(part)))
             .Where(t => cursor == null || t.Id < cursor)
             .OrderByDescending(t => t.Id)
-            .Take(most)
+            .Take(most + 1)
             .ToListAsync(cancellation);
-        if (tenants.Count == most)
-        {
-            response.LinkNext(tenants[^1].Id.ToString());
-        }
-
-        return TypedResults.Ok(tenants.ConvertAll(TenantView.Of));
+        return TypedResults.Ok(Paging.Cut(tenants, most, response, t => t.Id.ToString()).ConvertAll(TenantView.Of));
     }
 }

@@ -15,5 +15,7 @@ internal static class TenantsEndpoints
             .Fails(409, "The admin's e-mail address has an account already");
         tenants.MapGet("/{tenant_id}", GetTenant.HandleAsync).RequirePermission(Permissions.SystemAdmin).WithName("GetTenant");
         tenants.MapPatch("/{tenant_id}", UpdateTenant.HandleAsync).RequirePermission(Permissions.SystemAdmin).WithName("UpdateTenant");
+
+        routes.MapGet("/internal/tenants", ListTenantStates.HandleAsync).RequireServiceKey();
     }
 }

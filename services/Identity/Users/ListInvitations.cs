@@ -22,13 +22,8 @@ internal static class ListInvitations
             .Where(i => i.TenantId == scope.TenantId && i.AcceptedAt == null && i.WithdrawnAt == null && i.ExpiresAt > now)
             .Where(i => cursor == null || i.Id < cursor)
             .OrderByDescending(i => i.Id)
-            .Take(most)
+            .Take(most + 1)
             .ToListAsync(cancellation);
-        if (open.Count == most)
-        {
-            response.LinkNext(open[^1].Id.ToString());
-        }
-
-        return TypedResults.Ok(open.ConvertAll(InvitationView.Of));
+        return TypedResults.Ok(Paging.Cut(open, most, response, i => i.Id.ToString()).ConvertAll(InvitationView.Of));
     }
 }

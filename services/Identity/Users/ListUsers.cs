@@ -41,13 +41,8 @@ internal static class ListUsers
             // Ids are in the order of creation.
             .Where(u => cursor == null || u.Id < cursor)
             .OrderByDescending(u => u.Id)
-            .Take(most)
+            .Take(most + 1)
             .ToListAsync(cancellation);
-        if (users.Count == most)
-        {
-            response.LinkNext(users[^1].Id.ToString());
-        }
-
-        return TypedResults.Ok(users.ConvertAll(UserView.Of));
+        return TypedResults.Ok(Paging.Cut(users, most, response, u => u.Id.ToString()).ConvertAll(UserView.Of));
     }
 }

@@ -1,19 +1,21 @@
+using EasySmart.Ingestion.Tenants;
 using Npgsql;
 
 namespace EasySmart.Ingestion.Devices;
 
 /// <summary>
-/// Keeps the directory like the replica: everything at first, then what is newer at each notice, after each reconnect, and now and then
-/// without a reason. The notice can get lost with its connection; the table cannot.
+/// Keeps the directory, and who of the tenants is shut out, like the replicas: everything at first, then what is newer at each notice,
+/// after each reconnect, and now and then without a reason. The notice can get lost with its connection; the table cannot.
 /// </summary>
-internal sealed partial class DirectoryKeeper(DeviceReplica replica, DeviceDirectory directory, ILogger<DirectoryKeeper> logger) : BackgroundService
+internal sealed partial class DirectoryKeeper(
+    DeviceReplica replica, DeviceDirectory directory, ShutOutTenants tenants, ILogger<DirectoryKeeper> logger) : BackgroundService
 {
     private static readonly TimeSpan WithoutNotice = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
     private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private DateTime? _since;
 
-    /// <summary>The directory was filled once. Before, every device would look unknown.</summary>
+    /// <summary>The directory was filled once. Before, every device would look unknown, and every tenant active.</summary>
     public Task Loaded => _loaded.Task;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -35,13 +37,14 @@ internal sealed partial class DirectoryKeeper(DeviceReplica replica, DeviceDirec
     private async Task ListenAsync(CancellationToken stopping)
     {
         await using var connection = await replica.OpenAsync(stopping);
-        await using (var listen = new NpgsqlCommand($"LISTEN {DeviceReplica.Channel}", connection))
+        await using (var listen = new NpgsqlCommand($"LISTEN {DeviceReplica.Channel}; LISTEN {ApplyTenantStatus.Channel}", connection))
         {
             await listen.ExecuteNonQueryAsync(stopping);
         }
 
         while (true)
         {
+            await tenants.ReadAsync(connection, stopping);
             _since = await DeviceReplica.ReadAsync(connection, _since, directory.Apply, stopping);
             if (_loaded.TrySetResult())
             {
@@ -55,6 +58,6 @@ internal sealed partial class DirectoryKeeper(DeviceReplica replica, DeviceDirec
     [LoggerMessage(Level = LogLevel.Information, Message = "{Count} devices are known")]
     private partial void LogLoaded(int count);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Changes of devices are not heard until the database is back: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Changes of devices and tenants are not heard until the database is back: {Reason}")]
     private partial void LogLost(string reason);
 }

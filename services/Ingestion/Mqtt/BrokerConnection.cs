@@ -21,7 +21,8 @@ internal sealed class BrokerConnection : IDisposable
 {
     private const string Telemetry = "tenants/+/devices/+/telemetry/#";
     private const int PubAckBytes = 4;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    // EMQX copies the queue that waited for us before it answers: up to 15 s for what an outage leaves behind.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly MqttOptions _options;
     private readonly BufferedChannel _channel;

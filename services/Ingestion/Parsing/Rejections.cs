@@ -17,6 +17,7 @@ internal static class Rejections
     public const string UnknownDevice = "unknown_device";
     public const string TenantMismatch = "tenant_mismatch";
     public const string DeviceInactive = "device_inactive";
+    public const string TenantSuspended = "tenant_suspended";
 
     /// <summary>The time is taken by another value; the first stays.</summary>
     public const string Conflict = "conflict";

@@ -1,7 +1,9 @@
+using System.Collections.ObjectModel;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Mime;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace EasySmart.Broker;
 
@@ -101,13 +103,25 @@ internal sealed partial class Authenticator : IDisposable
             var access = AccessList.TryCreate(
                 answer.Acl ?? [], answer.IsSuperuser, question.ClientId, question.UserName, out var problem);
             DateTimeOffset? expires = answer.ExpireAt is { } seconds ? DateTimeOffset.FromUnixTimeSeconds(seconds) : null;
-            return access is null ? new(LoginResult.Refused, problem) : new(LoginResult.Allowed, null, access, expires);
+            return access is null
+                ? new(LoginResult.Refused, problem)
+                : new(LoginResult.Allowed, null, access, expires) { Attributes = Attributes(answer) };
         }
         catch (Exception e) when (e is JsonException or ArgumentOutOfRangeException)
         {
             return new(LoginResult.Refused, "authenticator's answer cannot be read");
         }
     }
+
+    // EMQX drops those whose names its templates could not say, and fails over a value that is no text.
+    private static Dictionary<string, string> Attributes(AuthenticatorAnswer answer)
+    {
+        var named = (answer.ClientAttrs ?? ReadOnlyDictionary<string, string>.Empty).Where(a => AttributeName().IsMatch(a.Key));
+        return named.ToDictionary(a => a.Key, a => a.Value ?? throw new JsonException("null"), StringComparer.Ordinal);
+    }
+
+    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9_-]*\z")]
+    private static partial Regex AttributeName();
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Refused client {ClientId}, user {UserName}: {Result}, {Reason}")]
     private partial void LogRefused(string clientId, string userName, LoginResult result, string? reason);

@@ -9,11 +9,12 @@ internal sealed record AuthenticatorQuestion(
     [property: JsonPropertyName("password")] string Password,
     [property: JsonPropertyName("peerhost")] string PeerHost);
 
-/// <summary>What it reads back from a 200. Fields that decide nothing here (client_attrs) are left unread.</summary>
+/// <summary>What it reads back from a 200.</summary>
 internal sealed record AuthenticatorAnswer(
     [property: JsonPropertyName("result")] string? Result,
     [property: JsonPropertyName("is_superuser")] bool IsSuperuser,
     [property: JsonPropertyName("expire_at")] long? ExpireAt,
+    [property: JsonPropertyName("client_attrs")] IReadOnlyDictionary<string, string>? ClientAttrs,
     [property: JsonPropertyName("acl")] IReadOnlyList<AccessRule>? Acl);
 
 /// <summary>

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using MQTTnet.Protocol;
 
 namespace EasySmart.Broker;
@@ -18,6 +19,9 @@ internal enum LoginResult
 
 internal sealed record Login(LoginResult Result, string? Reason, AccessList? Access = null, DateTimeOffset? Expires = null)
 {
+    /// <summary>What the authenticator wants to hear again with each event of the client.</summary>
+    public IReadOnlyDictionary<string, string> Attributes { get; init; } = ReadOnlyDictionary<string, string>.Empty;
+
     public MqttConnectReasonCode ReasonCode(bool mqtt5) => Result switch
     {
         LoginResult.Allowed => MqttConnectReasonCode.Success,

@@ -16,12 +16,12 @@ internal sealed class Connection : IDisposable
     private readonly PacketHandler _packets;
     private long _lastHeard;
     private volatile bool _unblamed;
+    private volatile string? _endReason;
 
-    public Connection(
-        MqttConnectPacket connect, PacketChannel channel, Login login, Desk desk, CancellationToken transportClosed)
+    public Connection(Admission admission, PacketChannel channel, Desk desk, CancellationToken transportClosed)
     {
-        (_channel, _time, Access, Expires) = (channel, desk.Time, login.Access!, login.Expires);
-        (ClientId, UserName) = (connect.ClientId, connect.Username ?? "");
+        var (connect, login) = (admission.Connect, admission.Login);
+        (Client, _channel, _time, Access, Expires) = (admission.Client, channel, desk.Time, login.Access!, login.Expires);
         _silence = connect.KeepAlivePeriod == 0 ? TimeSpan.MaxValue : connect.KeepAlivePeriod * TimeSpan.FromSeconds(1.5);
         _lastHeard = desk.Time.GetTimestamp();
         _closed = CancellationTokenSource.CreateLinkedTokenSource(transportClosed, _abort.Token);
@@ -36,9 +36,11 @@ internal sealed class Connection : IDisposable
         _packets = new PacketHandler(this, desk);
     }
 
-    public string ClientId { get; }
+    public Client Client { get; }
 
-    public string UserName { get; }
+    public string ClientId => Client.Id;
+
+    public string UserName => Client.UserName;
 
     public AccessList Access { get; }
 
@@ -55,6 +57,9 @@ internal sealed class Connection : IDisposable
     /// <summary>Cancelled when this connection ends, from whichever side.</summary>
     public CancellationToken Closed { get; }
 
+    /// <summary>Why the broker ended it, the first of the reasons if there were several; null when it did not.</summary>
+    public string? EndReason => _endReason;
+
     public bool IsMqtt5 => _channel.Version == MqttProtocolVersion.V500;
 
     public bool IsSilent => !_unblamed && _time.GetElapsedTime(Volatile.Read(ref _lastHeard)) > _silence;
@@ -70,7 +75,8 @@ internal sealed class Connection : IDisposable
                 var read = await _channel.Input.ReadAsync(_abort.Token);
                 Volatile.Write(ref _lastHeard, _time.GetTimestamp());
                 var buffer = read.Buffer;
-                while (_channel.TryDecode(ref buffer, out var packet))
+                // Of a client that is thrown out not one packet more, though it be here already.
+                while (!_abort.IsCancellationRequested && _channel.TryDecode(ref buffer, out var packet))
                 {
                     if (packet is MqttDisconnectPacket disconnect)
                     {
@@ -115,6 +121,7 @@ internal sealed class Connection : IDisposable
 
     public void Close(MqttDisconnectReasonCode reason)
     {
+        EndAs(DisconnectReasons.Of(reason));
         if (IsMqtt5)
         {
             Outbound.Send(new MqttDisconnectPacket { ReasonCode = reason });
@@ -122,6 +129,8 @@ internal sealed class Connection : IDisposable
 
         Abort();
     }
+
+    public void EndAs(string reason) => Interlocked.CompareExchange(ref _endReason, reason, null);
 
     public void Abort()
     {

@@ -9,4 +9,5 @@ internal sealed record Desk(
     RetainedMessages Retained,
     Exchange Exchange,
     HeldMessages Held,
+    ClientEvents Events,
     ILogger<Connection> Logger);

@@ -30,12 +30,15 @@ internal sealed class Handshake(Authenticator authenticator, TimeProvider time)
             connect.ClientId = "auto-" + Guid.CreateVersion7(time.GetUtcNow()).ToString("N");
         }
 
+        // A WebSocket's peer is known to the HTTP request that it came by.
+        var peer = transport.RemoteEndPoint as IPEndPoint
+            ?? (transport.Features.Get<IHttpConnectionFeature>() is { RemoteIpAddress: { } from } http ? new(from, http.RemotePort) : null);
         var login = connect.AuthenticationMethod is null
-            ? await AskAsync(transport, connect)
+            ? await AskAsync(connect, peer?.Address)
             : new(LoginResult.Refused, "enhanced authentication is not offered");
         if (login.Result == LoginResult.Allowed)
         {
-            return new(connect, login, assigned);
+            return new(connect, login, new Client(connect, channel.Version, login, peer), assigned);
         }
 
         channel.Write(Refusal(login.ReasonCode(channel.Version == MqttProtocolVersion.V500)), long.MaxValue);
@@ -59,7 +62,7 @@ internal sealed class Handshake(Authenticator authenticator, TimeProvider time)
         SharedSubscriptionAvailable = false,
     };
 
-    private async Task<Login> AskAsync(ConnectionContext transport, MqttConnectPacket connect)
+    private async Task<Login> AskAsync(MqttConnectPacket connect, IPAddress? peer)
     {
         string password;
         try
@@ -71,9 +74,6 @@ internal sealed class Handshake(Authenticator authenticator, TimeProvider time)
             return new(LoginResult.Denied, "password is not UTF-8, which JSON cannot carry");
         }
 
-        // A WebSocket's peer is known to the HTTP request that it came by.
-        var peer = (transport.RemoteEndPoint as IPEndPoint)?.Address
-            ?? transport.Features.Get<IHttpConnectionFeature>()?.RemoteIpAddress;
         // Also for a client that has closed already: it may have said all it had to say without waiting for CONNACK.
         return await authenticator.AskAsync(new(connect.ClientId, connect.Username ?? "", password, peer?.ToString() ?? ""));
     }
@@ -111,4 +111,4 @@ internal sealed class Handshake(Authenticator authenticator, TimeProvider time)
     };
 }
 
-internal sealed record Admission(MqttConnectPacket Connect, Login Login, bool IdAssigned);
+internal sealed record Admission(MqttConnectPacket Connect, Login Login, Client Client, bool IdAssigned);

@@ -12,9 +12,6 @@ internal sealed partial class MqttEndpoint(
     Handshake handshake, SessionStore sessions, Connections connections, Wills wills, Desk desk, ILogger<MqttEndpoint> logger)
     : ConnectionHandler
 {
-    // EMQX's default for MQTT 3.1.1 clients that ask for a session and cannot say for how long.
-    private static readonly TimeSpan UnspokenSessionLifetime = TimeSpan.FromHours(2);
-
     public override async Task OnConnectedAsync(ConnectionContext connection)
     {
         if (connection.Features.Get<ITransferFormatFeature>() is { } webSocket)
@@ -44,11 +41,16 @@ internal sealed partial class MqttEndpoint(
     private async Task ServeAsync(ConnectionContext transport, PacketChannel channel, Admission admission)
     {
         var connect = admission.Connect;
-        using var connection = new Connection(connect, channel, admission.Login, desk, transport.ConnectionClosed);
+        using var connection = new Connection(admission, channel, desk, transport.ConnectionClosed);
         MqttDisconnectPacket? disconnect = null;
-        (connection.Session, var present, var before) = sessions.Attach(connection, connect.CleanSession);
+        (connection.Session, var present, var before, var will) = sessions.Attach(connection, connect.CleanSession);
         before?.Close(MqttDisconnectReasonCode.SessionTakenOver);
         connections.Add(connection);
+        if (will is not null)
+        {
+            wills.Publish(will, connection.ClientId);
+        }
+
         try
         {
             connection.Outbound.Send(Handshake.Welcome(admission, present, desk.Options.MaximumPacketSize));
@@ -57,6 +59,9 @@ internal sealed partial class MqttEndpoint(
         }
         finally
         {
+            connection.EndAs(disconnect is not null ? DisconnectReasons.Of(disconnect.ReasonCode)
+                : transport.Features.Get<ITransferFormatFeature>() is null ? DisconnectReasons.TcpClosed
+                : DisconnectReasons.WebSocketClosed);
             connection.Abort();
             await FarewellAsync(connection, connect, disconnect);
         }
@@ -73,8 +78,12 @@ internal sealed partial class MqttEndpoint(
                 will = null;
             }
 
-            var due = sessions.Detach(
-                connection, Lifetime(connection, connect, disconnect), will, TimeSpan.FromSeconds(connect.WillDelayInterval));
+            if (disconnect?.SessionExpiryInterval is > 0 and var said)
+            {
+                connection.Client.ExpiryInterval = said;
+            }
+
+            var due = sessions.Detach(connection, will, TimeSpan.FromSeconds(connect.WillDelayInterval));
             await connection.Outbound.StopAsync();
             if (due is not null)
             {
@@ -85,17 +94,6 @@ internal sealed partial class MqttEndpoint(
         {
             connections.Remove(connection);
         }
-    }
-
-    private static TimeSpan Lifetime(Connection connection, MqttConnectPacket connect, MqttDisconnectPacket? disconnect)
-    {
-        if (!connection.IsMqtt5)
-        {
-            return connect.CleanSession ? TimeSpan.Zero : UnspokenSessionLifetime;
-        }
-
-        var seconds = disconnect?.SessionExpiryInterval is > 0 and var said ? said : connect.SessionExpiryInterval;
-        return seconds == uint.MaxValue ? TimeSpan.MaxValue : TimeSpan.FromSeconds(seconds);
     }
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Connection from {Peer} ended before it was a client's: {Reason}")]

@@ -93,6 +93,7 @@ internal sealed partial class Outbound(
         catch (Exception e)
         {
             LogFailed(e, connection.ClientId);
+            connection.EndAs(DisconnectReasons.Failed);
             connection.Abort();
         }
     }

@@ -8,7 +8,7 @@ namespace EasySmart.Broker;
 internal sealed class PacketHandler(Connection connection, Desk desk)
 {
     private readonly Publisher _publisher = new(connection, desk);
-    private readonly Subscriber _subscriber = new(connection, desk.Router, desk.Retained, desk.Metrics);
+    private readonly Subscriber _subscriber = new(connection, desk);
 
     public ValueTask HandleAsync(MqttPacket packet)
     {

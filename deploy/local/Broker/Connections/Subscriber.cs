@@ -4,7 +4,7 @@ using MQTTnet.Protocol;
 namespace EasySmart.Broker;
 
 /// <summary>The subscribing side of one connection.</summary>
-internal sealed class Subscriber(Connection connection, Router router, RetainedMessages retained, BrokerMetrics metrics)
+internal sealed class Subscriber(Connection connection, Desk desk)
 {
     private const string SharedPrefix = "$share/";
 
@@ -22,14 +22,20 @@ internal sealed class Subscriber(Connection connection, Router router, RetainedM
 
             var subscription = new Subscription(
                 connection.Session, filter.QualityOfServiceLevel, filter.NoLocal, filter.RetainAsPublished, packet.SubscriptionIdentifier);
-            lock (retained.Gate)
+            lock (desk.Retained.Gate)
             {
-                var isNew = router.Subscribe(filter.Topic, subscription);
+                var isNew = desk.Router.Subscribe(filter.Topic, subscription);
                 if (filter.RetainHandling == MqttRetainHandling.SendAtSubscribe
                     || (isNew && filter.RetainHandling == MqttRetainHandling.SendAtSubscribeIfNewSubscriptionOnly))
                 {
-                    retained.SendTo(subscription, filter.Topic);
+                    desk.Retained.SendTo(subscription, filter.Topic);
                 }
+            }
+
+            // Each time, also when it was subscribed before; not for a session that ended meanwhile.
+            if (!connection.Session.IsForgotten)
+            {
+                desk.Events.Subscribed(connection.Client, filter.Topic, (int)filter.QualityOfServiceLevel);
             }
         }
 
@@ -48,7 +54,7 @@ internal sealed class Subscriber(Connection connection, Router router, RetainedM
         var reasons = new List<MqttUnsubscribeReasonCode>(packet.TopicFilters.Count);
         foreach (var filter in packet.TopicFilters)
         {
-            reasons.Add(router.Unsubscribe(filter, connection.Session)
+            reasons.Add(desk.Router.Unsubscribe(filter, connection.Session)
                 ? MqttUnsubscribeReasonCode.Success
                 : MqttUnsubscribeReasonCode.NoSubscriptionExisted);
         }
@@ -68,7 +74,7 @@ internal sealed class Subscriber(Connection connection, Router router, RetainedM
 
         if (!connection.Access.AllowsSubscribe(plain))
         {
-            metrics.Denied("subscribe");
+            desk.Metrics.Denied("subscribe");
             return MqttSubscribeReasonCode.NotAuthorized;
         }
 

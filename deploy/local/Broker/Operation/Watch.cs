@@ -4,7 +4,7 @@ namespace EasySmart.Broker;
 
 /// <summary>Once a second: who is silent, whose login or session has run out. At the end: out of the house in good order.</summary>
 internal sealed partial class Watch(
-    Connections connections, SessionStore sessions, Wills wills, TimeProvider time, IHostApplicationLifetime lifetime,
+    Connections connections, SessionStore sessions, Wills wills, ClientEvents events, TimeProvider time, IHostApplicationLifetime lifetime,
     ILogger<Watch> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -42,6 +42,11 @@ internal sealed partial class Watch(
         foreach (var session in sessions.Services().Where(s => s.Depth > 0))
         {
             LogLost(session.ClientId, session.Depth);
+        }
+
+        while (!events.AreOff && (connections.Count > 0 || events.Count > 0) && !patience.IsCancellationRequested)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50), time, CancellationToken.None);
         }
     }
 

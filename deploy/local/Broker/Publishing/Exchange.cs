@@ -11,13 +11,11 @@ internal sealed partial class Exchange(
 {
     public const string Telemetry = "tenants/+/devices/+/telemetry/#";
 
-    private static readonly TimeSpan LogEvery = TimeSpan.FromSeconds(10);
-
     [ThreadStatic]
     private static List<Subscription>? t_matches;
 
-    private long _loggedFull = long.MinValue;
-    private long _loggedDropped = long.MinValue;
+    private readonly LogPace _logFull = new(time);
+    private readonly LogPace _logDropped = new(time);
 
     public bool MustBeHeld(string topic) => options.HoldUntilSession.Length > 0 && Topics.Covers(Telemetry, topic);
 
@@ -112,7 +110,7 @@ internal sealed partial class Exchange(
 
     private void LogFullSometimes(Session session)
     {
-        if (IsTime(ref _loggedFull))
+        if (_logFull.IsTime())
         {
             LogFull(session.ClientId, session.Depth);
         }
@@ -120,18 +118,10 @@ internal sealed partial class Exchange(
 
     private void LogDroppedSometimes(Session session)
     {
-        if (IsTime(ref _loggedDropped))
+        if (_logDropped.IsTime())
         {
             LogDropped(session.ClientId, session.Depth);
         }
-    }
-
-    private bool IsTime(ref long last)
-    {
-        var now = time.GetTimestamp();
-        var before = Volatile.Read(ref last);
-        return (before == long.MinValue || time.GetElapsedTime(before, now) > LogEvery)
-            && Interlocked.CompareExchange(ref last, now, before) == before;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Queue of {ClientId} is full with {Depth} messages: publishers wait")]

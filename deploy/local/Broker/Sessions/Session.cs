@@ -31,19 +31,37 @@ internal sealed class Session(string clientId, string userName, int queueLength,
 
     public ReceivedIdentifiers Received { get; } = new();
 
-    /// <summary>Null while connected; guarded by the session store.</summary>
+    /// <summary>Its last login; guarded by the session store, as the next two.</summary>
+    public required Client Client { get; set; }
+
+    /// <summary>Milliseconds since 1970.</summary>
+    public long CreatedAt { get; init; }
+
+    /// <summary>Null while connected.</summary>
     public SessionEnd? End { get; set; }
 
-    public bool IsConnected => Volatile.Read(ref _connection) is not null;
+    public Connection? Connection => Volatile.Read(ref _connection);
 
-    public int Depth
+    public bool IsConnected => Connection is not null;
+
+    /// <summary>What waits to be sent, and what was sent and is not acknowledged.</summary>
+    public (int Waiting, int InFlight) Messages
     {
         get
         {
             lock (_gate)
             {
-                return _waiting.Count + _window.Count;
+                return (_waiting.Count, _window.Count);
             }
+        }
+    }
+
+    public int Depth
+    {
+        get
+        {
+            var (waiting, inFlight) = Messages;
+            return waiting + inFlight;
         }
     }
 

@@ -4,66 +4,117 @@ namespace EasySmart.Broker;
 
 /// <summary>The sessions by client id: made, resumed, taken over, expired. One lock; nothing here is on a message's path.</summary>
 internal sealed partial class SessionStore(
-    Router router, BrokerOptions options, TimeProvider time, BrokerMetrics metrics, ILogger<SessionStore> logger)
+    Router router, ClientEvents events, BrokerOptions options, TimeProvider time, BrokerMetrics metrics,
+    ILogger<SessionStore> logger)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Session> _sessions = new(StringComparer.Ordinal);
 
-    public (Session Session, bool Present, Connection? Before) Attach(Connection connection, bool cleanStart)
+    /// <returns>
+    /// The session, whether it was there before, the connection that had it or its client id until now, and the will of
+    /// a session that ended by this.
+    /// </returns>
+    public (Session Session, bool Present, Connection? Before, MqttPublishPacket? Will) Attach(Connection connection, bool cleanStart)
     {
         lock (_gate)
         {
-            Connection? before = null;
-            if (_sessions.TryGetValue(connection.ClientId, out var session)
-                && (cleanStart || session.UserName != connection.UserName || session.End?.At <= time.GetUtcNow()))
+            var (client, present) = (connection.Client, true);
+            MqttPublishPacket? will = null;
+            Connection? discarded = null;
+            if (_sessions.TryGetValue(client.Id, out var session)
+                && (cleanStart || session.UserName != client.UserName || session.End?.At <= time.GetUtcNow()))
             {
-                before = session.Attach(connection);
-                Close(session);
+                discarded = End(session, DisconnectReasons.Discarded, out will);
                 session = null;
             }
 
-            var present = session is not null;
+            var before = session?.Connection;
+            events.Disconnected(before, DisconnectReasons.TakenOver);
+            events.Connected(client);
             if (session is null)
             {
-                var length = Session.IsServiceId(connection.ClientId) ? options.ServiceQueueLength : options.DeviceQueueLength;
-                session = new Session(connection.ClientId, connection.UserName, length, time);
-                _sessions.Add(connection.ClientId, session);
+                present = false;
+                var length = Session.IsServiceId(client.Id) ? options.ServiceQueueLength : options.DeviceQueueLength;
+                session = new Session(client.Id, client.UserName, length, time) { Client = client, CreatedAt = client.ConnectedAt };
+                _sessions.Add(client.Id, session);
             }
 
-            before = session.Attach(connection) ?? before;
-            session.End = null;
-            return (session, present, before);
+            session.Attach(connection);
+            (session.Client, session.End) = (client, null);
+            return (session, present, before ?? discarded, will);
         }
     }
 
     /// <param name="connection">The connection that ended.</param>
-    /// <param name="lifetime">How long its session outlives it; <c>TimeSpan.MaxValue</c> is for ever.</param>
     /// <param name="will">What to publish after <paramref name="willDelay"/>, unless the client is back by then.</param>
     /// <param name="willDelay">MQTT 5; never beyond the session's end.</param>
     /// <returns>The will, when it is due now.</returns>
-    public MqttPublishPacket? Detach(Connection connection, TimeSpan lifetime, MqttPublishPacket? will, TimeSpan willDelay)
+    public MqttPublishPacket? Detach(Connection connection, MqttPublishPacket? will, TimeSpan willDelay)
     {
         lock (_gate)
         {
             var session = connection.Session;
+            var delayed = will is not null && willDelay > TimeSpan.Zero;
             if (!session.Detach(connection))
             {
-                return will; // Taken over: the session is another connection's now.
+                // Its session has ended, or is another connection's now: then the client is back in time.
+                return delayed && !session.IsForgotten ? null : will;
             }
 
-            if (lifetime <= TimeSpan.Zero)
+            events.Disconnected(connection, DisconnectReasons.Failed);
+            var expiry = connection.Client.ExpiryInterval;
+            if (expiry == 0)
             {
                 Close(session);
                 return will;
             }
 
             var now = time.GetUtcNow();
-            var delayed = will is not null && willDelay > TimeSpan.Zero;
+            var lifetime = TimeSpan.FromSeconds(expiry);
             session.End = new(
-                lifetime == TimeSpan.MaxValue ? DateTimeOffset.MaxValue : now + lifetime,
+                expiry == uint.MaxValue ? DateTimeOffset.MaxValue : now + lifetime,
                 delayed ? will : null,
                 now + (willDelay < lifetime ? willDelay : lifetime));
             return delayed ? null : will;
+        }
+    }
+
+    /// <summary>Ends a session at once, connected or not, with all that waits in it.</summary>
+    /// <param name="clientId">Whose.</param>
+    /// <param name="connection">The connection that had it, to be closed.</param>
+    /// <param name="will">Set when one waited for a connection that had gone.</param>
+    /// <returns>Whether there was one.</returns>
+    public bool Kick(string clientId, out Connection? connection, out MqttPublishPacket? will)
+    {
+        lock (_gate)
+        {
+            (connection, will) = (null, null);
+            if (!_sessions.TryGetValue(clientId, out var session))
+            {
+                return false;
+            }
+
+            connection = End(session, DisconnectReasons.Kicked, out will);
+            return true;
+        }
+    }
+
+    public ClientEntry? Find(string clientId)
+    {
+        lock (_gate)
+        {
+            return _sessions.TryGetValue(clientId, out var session) ? ClientEntry.Of(session) : null;
+        }
+    }
+
+    /// <returns>The page that is asked for, by client id as from EMQX, and how many there are on all pages.</returns>
+    public (IReadOnlyList<ClientEntry> Page, int Count) Find(ClientQuery query)
+    {
+        lock (_gate)
+        {
+            var found = _sessions.Values.Where(query.Matches).OrderBy(s => s.ClientId, StringComparer.Ordinal).ToArray();
+            var skip = (int)Math.Min((query.Page - 1L) * query.Limit, found.Length);
+            return ([.. found.Skip(skip).Take(query.Limit).Select(ClientEntry.Of)], found.Length);
         }
     }
 
@@ -114,6 +165,20 @@ internal sealed partial class SessionStore(
                 return _sessions.Count;
             }
         }
+    }
+
+    private Connection? End(Session session, string reason, out MqttPublishPacket? will)
+    {
+        var connection = session.Connection;
+        will = session.End?.Will;
+        events.Disconnected(connection, reason);
+        if (connection is not null)
+        {
+            session.Detach(connection);
+        }
+
+        Close(session);
+        return connection;
     }
 
     private void Close(Session session)

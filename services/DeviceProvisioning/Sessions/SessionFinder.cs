@@ -8,10 +8,10 @@ namespace EasySmart.DeviceProvisioning.Sessions;
 /// <summary>A session that is to end, as it was known then.</summary>
 /// <param name="ClientId">Its client id.</param>
 /// <param name="ChangedAt">The newest that is known of it; null when only the broker knows it.</param>
-public sealed record LiveSession(string ClientId, DateTimeOffset? ChangedAt);
+public sealed record FoundSession(string ClientId, DateTimeOffset? ChangedAt);
 
 /// <summary>Finds the sessions that somebody owes an end: in the table, and of a device also in the broker's list, which is never late.</summary>
-public sealed class LiveSessions([FromKeyedServices(DataSources.System)] NpgsqlDataSource database, BrokerApi broker)
+public sealed class SessionFinder([FromKeyedServices(DataSources.System)] NpgsqlDataSource database, BrokerApi broker)
 {
     private const string Known =
         """
@@ -22,7 +22,7 @@ public sealed class LiveSessions([FromKeyedServices(DataSources.System)] NpgsqlD
 
     private const string Others = "SELECT client_id FROM mqtt_sessions WHERE client_id = ANY($1) AND device_id <> $2 AND connected";
 
-    public async Task<List<LiveSession>> FindAsync(OwedEnd owed, DateTimeOffset now, CancellationToken cancellation)
+    public async Task<List<FoundSession>> FindAsync(OwedEnd owed, DateTimeOffset now, CancellationToken cancellation)
     {
         var sessions = await KnownAsync(owed, now, cancellation);
         if (owed.ClientId is { } clientId)
@@ -46,14 +46,14 @@ public sealed class LiveSessions([FromKeyedServices(DataSources.System)] NpgsqlD
 
             var known = sessions.Select(session => session.ClientId).ToHashSet(StringComparer.Ordinal);
             known.UnionWith(await OthersAsync(listed, device, cancellation));
-            sessions.AddRange(listed.Where(known.Add).Select(id => new LiveSession(id, null)));
+            sessions.AddRange(listed.Where(known.Add).Select(id => new FoundSession(id, null)));
         }
 
         return sessions;
     }
 
     /// <summary>These have ended; unless something has happened to them since.</summary>
-    public async Task EndedAsync(IReadOnlyCollection<LiveSession> ended, CancellationToken cancellation)
+    public async Task EndedAsync(IReadOnlyCollection<FoundSession> ended, CancellationToken cancellation)
     {
         // So that the client id is free at once: of a session whose client was away the broker tells nothing.
         await using var connection = await database.OpenConnectionAsync(cancellation);
@@ -61,7 +61,7 @@ public sealed class LiveSessions([FromKeyedServices(DataSources.System)] NpgsqlD
             [.. ended.Where(session => session.ChangedAt is not null).Select(session => (session.ClientId, session.ChangedAt!.Value))], cancellation);
     }
 
-    private async Task<List<LiveSession>> KnownAsync(OwedEnd owed, DateTimeOffset now, CancellationToken cancellation)
+    private async Task<List<FoundSession>> KnownAsync(OwedEnd owed, DateTimeOffset now, CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(Known);
         command.Parameters.Add(new() { Value = now });
@@ -70,7 +70,7 @@ public sealed class LiveSessions([FromKeyedServices(DataSources.System)] NpgsqlD
         command.Parameters.Add(new() { Value = owed.Device ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid });
         command.Parameters.Add(new() { Value = owed.Tenant });
         await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var sessions = new List<LiveSession>();
+        var sessions = new List<FoundSession>();
         while (await reader.ReadAsync(cancellation))
         {
             sessions.Add(new(reader.GetString(0), reader.GetFieldValue<DateTimeOffset>(2)));

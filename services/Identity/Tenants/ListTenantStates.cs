@@ -1,0 +1,28 @@
+using System.ComponentModel.DataAnnotations;
+using EasySmart.Identity.Accounts;
+using EasySmart.ServiceDefaults.Postgres;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
+
+namespace EasySmart.Identity.Tenants;
+
+/// <summary>What <c>TenantStatusChanged</c> says of a tenant, for who keeps a replica.</summary>
+public sealed record TenantState(Guid TenantId, AccountStatus Status, long Version);
+
+/// <summary>
+/// <c>GET /internal/tenants?after=</c>: a page of the snapshot, by id. What changes meanwhile is told by event, also to a reader that has
+/// passed that tenant already.
+/// </summary>
+internal static class ListTenantStates
+{
+    private const int DefaultLimit = 1000;
+
+    public static async Task<Ok<List<TenantState>>> HandleAsync(
+        SystemContext<IdentityDb> system, Guid? after, [Range(1, 10_000)] int? limit, CancellationToken cancellation) =>
+        TypedResults.Ok(await system.Value.Tenants
+            .Where(t => after == null || t.Id > after)
+            .OrderBy(t => t.Id)
+            .Take(limit ?? DefaultLimit)
+            .Select(t => new TenantState(t.Id, t.Status, t.Version))
+            .ToListAsync(cancellation));
+}
