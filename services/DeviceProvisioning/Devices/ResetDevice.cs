@@ -91,7 +91,7 @@ public static class ResetDevice
 /// <param name="Confirmation"><c>RESET</c>, so that nothing is reset by mistake. <example>RESET</example></param>
 public sealed record ResetDeviceRequest(
     [property: Required(ErrorMessage = "Is needed")] Guid? DeviceId = null,
-    [property: AllowedValues("RESET", ErrorMessage = "Must be RESET")] string? Confirmation = null);
+    [property: Required(ErrorMessage = "Is needed"), AllowedValues("RESET", ErrorMessage = "Must be RESET")] string? Confirmation = null);
 
 /// <summary>It was done.</summary>
 /// <param name="Status">Always <c>ok</c>. <example>ok</example></param>

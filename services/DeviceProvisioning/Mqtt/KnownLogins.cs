@@ -15,8 +15,34 @@ internal static class KnownLogins
         WHERE d.status IN ('claimed', 'active')
         """;
 
+    /// <summary>Reads a portion of the backlog into memory.</summary>
+    /// <param name="portion">What to read.</param>
+    /// <param name="memory">Where it goes.</param>
+    /// <param name="now">The timestamp of this moment: what is read is not older.</param>
+    /// <param name="connection">Where it is read.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public static async Task ReadAsync(
+        LoginBacklog.Portion portion, LoginMemory memory, long now, NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        var mark = memory.Mark();
+        if (portion.Tenants)
+        {
+            memory.Suspend(await ReadSuspendedAsync(connection, cancellation));
+        }
+
+        if (portion.All)
+        {
+            memory.KnowAll(mark, await ReadAsync(connection, null, cancellation));
+            memory.Heard(now);
+        }
+        else if (portion.Devices.Length > 0)
+        {
+            memory.Know(mark, portion.Devices, await ReadAsync(connection, portion.Devices, cancellation));
+        }
+    }
+
     /// <summary>Those of <paramref name="devices"/>, or of all when null, that may log in.</summary>
-    public static async Task<Dictionary<Guid, KnownLogin>> ReadAsync(NpgsqlConnection connection, Guid[]? devices, CancellationToken cancellation)
+    private static async Task<Dictionary<Guid, KnownLogin>> ReadAsync(NpgsqlConnection connection, Guid[]? devices, CancellationToken cancellation)
     {
         await using var command = new NpgsqlCommand(devices is null ? Select : $"{Select} AND d.id = ANY($1)", connection);
         if (devices is not null)
@@ -44,7 +70,7 @@ internal static class KnownLogins
     }
 
     /// <summary>Tenants whose devices may not log in.</summary>
-    public static async Task<List<Guid>> ReadSuspendedAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    private static async Task<List<Guid>> ReadSuspendedAsync(NpgsqlConnection connection, CancellationToken cancellation)
     {
         await using var command = new NpgsqlCommand("SELECT tenant_id FROM tenants WHERE status <> 'active'", connection);
         await using var reader = await command.ExecuteReaderAsync(cancellation);

@@ -106,7 +106,8 @@ public sealed partial class LoginKeeper(
             var portion = await backlog.TakeAsync(stopping);
             try
             {
-                await ReadAsync(portion, stopping);
+                await using var connection = await database.OpenConnectionAsync(stopping);
+                await KnownLogins.ReadAsync(portion, memory, clock.GetTimestamp(), connection, stopping);
             }
             catch
             {
@@ -115,27 +116,10 @@ public sealed partial class LoginKeeper(
             }
 
             backlog.Done();
-        }
-    }
-
-    private async Task ReadAsync(LoginBacklog.Portion portion, CancellationToken stopping)
-    {
-        var (at, mark) = (clock.GetTimestamp(), memory.Mark());
-        await using var connection = await database.OpenConnectionAsync(stopping);
-        if (portion.Tenants)
-        {
-            memory.Suspend(await KnownLogins.ReadSuspendedAsync(connection, stopping));
-        }
-
-        if (portion.All)
-        {
-            memory.KnowAll(mark, await KnownLogins.ReadAsync(connection, null, stopping));
-            memory.Heard(at);
-            LogKnown(memory.Count);
-        }
-        else if (portion.Devices.Length > 0)
-        {
-            memory.Know(mark, portion.Devices, await KnownLogins.ReadAsync(connection, portion.Devices, stopping));
+            if (portion.All)
+            {
+                LogKnown(memory.Count);
+            }
         }
     }
 
