@@ -1,4 +1,5 @@
 using EasySmart.Contracts.DeviceProvisioning;
+using EasySmart.DeviceProvisioning.Commands;
 using EasySmart.DeviceProvisioning.Devices;
 using EasySmart.DeviceProvisioning.Quotas;
 using EasySmart.ServiceDefaults.Messaging;
@@ -15,6 +16,8 @@ public sealed class DevicesDb(DbContextOptions<DevicesDb> options) : DbContext(o
     public DbSet<Credential> Credentials => Set<Credential>();
 
     public DbSet<SessionEnd> SessionEnds => Set<SessionEnd>();
+
+    public DbSet<Command> Commands => Set<Command>();
 
     public IQueryable<LiveSession> LiveSessions => Set<LiveSession>();
 
@@ -43,6 +46,16 @@ public sealed class DevicesDb(DbContextOptions<DevicesDb> options) : DbContext(o
             credential.HasOne<Device>().WithMany().HasForeignKey(c => c.DeviceId);
         });
         modelBuilder.Entity<SessionEnd>();
+        modelBuilder.Entity<Command>(command =>
+        {
+            command.Property(c => c.Id).ValueGeneratedNever();
+            command.Property(c => c.Number).ValueGeneratedOnAdd();
+            command.Property(c => c.Payload).HasColumnType("json");
+            command.Property(c => c.Result).HasColumnType("json");
+            command.Property(c => c.State).HasConversion(
+                state => state.ToString().ToLowerInvariant(),
+                text => Enum.Parse<CommandState>(text, ignoreCase: true));
+        });
         modelBuilder.Entity<LiveSession>().HasNoKey().ToSqlQuery("SELECT tenant_id, device_id, connected_at FROM mqtt_sessions WHERE connected");
         modelBuilder.Entity<TenantQuota>().HasKey(q => q.TenantId);
     }

@@ -41,9 +41,9 @@ public static class Administration
         return JsonSerializer.Deserialize<JsonElement>(text);
     }
 
-    /// <summary>Ends of all its sessions that are owed to a device.</summary>
+    /// <summary>Ends of all its sessions that a device was owed; the worker may have seen to them.</summary>
     public static Task<long> SessionEndsAsync(this DevicesHost host, Guid device) =>
-        host.ScalarAsync<long>("SELECT count(*) FROM session_ends WHERE device_id = $1 AND credential_id IS NULL", device);
+        host.ScalarAsync<long>("SELECT count(*) FROM owed_ends WHERE device_id = $1 AND credential_id IS NULL", device);
 
     /// <summary>Versions that replicas were told of the device, in the order of arrival, once there are so many.</summary>
     public static async Task<List<long>> VersionsAsync(this DevicesHost host, Guid device, int count)

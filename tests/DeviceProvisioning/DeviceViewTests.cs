@@ -127,7 +127,7 @@ public sealed class DeviceViewTests(DevicesHost host)
         Assert.Equal("deny", await host.Broker().ResultOfAsync(first.device_label, first.device_secret));
         Assert.Equal("allow", await host.Broker().ResultOfAsync(label, first.device_secret));
         await Client.PatchAsync(second.device_id, new { first.device_label }).OkAsync();
-        Assert.Equal("allow", await host.Broker().ResultOfAsync(first.device_label, second.device_secret));
+        Assert.Equal("allow", await host.Broker().ResultOfAsync(first.device_label, second.device_secret, "another client id"));
     }
 
     [Fact]

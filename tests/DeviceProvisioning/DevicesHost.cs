@@ -1,6 +1,7 @@
 using EasySmart.Contracts.Auditing;
 using EasySmart.Contracts.DeviceProvisioning;
 using EasySmart.DeviceProvisioning.Devices;
+using EasySmart.DeviceProvisioning.Messages;
 using EasySmart.DeviceProvisioning.Mqtt;
 using EasySmart.DeviceProvisioning.Tests;
 using EasySmart.Hosting;
@@ -19,11 +20,28 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     public const string HookKey = "a hook key for tests, long enough too";
     public const string IdempotencyKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     public const string ServicePassword = "ingestion's password for tests";
+    public const string OwnPassword = "the service's own password for tests";
+
+    // What was owed is kept here, also when it has been paid.
+    private const string OwedEnds =
+        """
+        CREATE TABLE owed_ends (LIKE session_ends);
+        CREATE FUNCTION keep_owed_end() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+            $$BEGIN INSERT INTO owed_ends SELECT NEW.*; RETURN NULL; END$$;
+        CREATE TRIGGER owed AFTER INSERT ON session_ends FOR EACH ROW EXECUTE FUNCTION keep_owed_end();
+        """;
 
     private NpgsqlDataSource? _superuser;
+    private TestBroker? _broker;
     private EventProbe? _events;
 
     public TestDatabase Database { get; private set; } = null!;
+
+    /// <summary>The broker that the service's own session is at, and devices.</summary>
+    internal TestBroker Mqtt => _broker!;
+
+    /// <summary>The broker's management API.</summary>
+    public TestBrokerApi BrokerApi { get; protected init; } = new();
 
     /// <summary>What the service published.</summary>
     public EventProbe Events => _events ??= new EventProbe(this, "test-devices").On<DeviceChanged>().On<DeviceRegistered>().On<AuditRecorded>();
@@ -36,12 +54,32 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
         await Events.StartAsync();
         await PrepareDatabaseAsync();
         Settings["ConnectionStrings:RabbitMq"] = TestServers.RabbitMq("test-devices");
+        PrepareBroker();
+    }
+
+    /// <summary>Gives the service a broker of its own.</summary>
+    protected void PrepareBroker()
+    {
+        _broker = new TestBroker();
+        Settings["Mqtt:Port"] = $"{_broker.Port}";
+    }
+
+    protected override async Task StartedAsync()
+    {
+        if (_broker is not null)
+        {
+            await _broker.StartAsync(Address);
+            var session = Services.GetRequiredService<BrokerSession>();
+            await Eventually.TrueAsync(() => Task.FromResult(session.IsUp));
+        }
     }
 
     protected async Task PrepareDatabaseAsync()
     {
+        await BrokerApi.StartAsync();
         Database = await TestDatabase.CreateAsync(TestServers.Platform, "devices_owner");
         await new Migrations(typeof(Program).Assembly, "devices").ApplyAsync(Database.For("devices_owner"), CancellationToken.None);
+        await ScalarAsync<object>(OwedEnds);
         UseDatabase();
     }
 
@@ -56,6 +94,16 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
         Settings["Mqtt:BrokerUrl"] = "mqtt://mqtt.example.com:1883";
         Settings["Mqtt:WebSocketUrl"] = "ws://mqtt.example.com:8083/mqtt";
         Settings["Mqtt:ServiceAccounts:ingestion"] = ServicePassword;
+        Settings["Mqtt:ServiceAccounts:device-provisioning"] = OwnPassword;
+        Settings["Mqtt:Host"] = "127.0.0.1";
+        // Nobody is there, unless the host has a broker.
+        Settings["Mqtt:Port"] = "1";
+        Settings["Mqtt:SharedSubscription"] = "false";
+        Settings["BrokerApi:Url"] = BrokerApi.Url;
+        Settings["BrokerApi:Key"] = TestBrokerApi.Key;
+        Settings["BrokerApi:Secret"] = TestBrokerApi.Secret;
+        // That has tests of its own; others' sessions are in no list.
+        Settings["BrokerApi:ReconcileEvery"] = "1.00:00:00";
         // The machine that runs the tests may be busy; that a budget is kept has tests of its own.
         Settings["Mqtt:LoginBudget"] = "00:00:10";
     }
@@ -63,6 +111,12 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     protected override async Task CleanUpAsync()
     {
         await Events.DisposeAsync();
+        await BrokerApi.DisposeAsync();
+        if (_broker is not null)
+        {
+            await _broker.DisposeAsync();
+        }
+
         if (_superuser is not null)
         {
             await _superuser.DisposeAsync();
@@ -77,7 +131,7 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     /// <summary>The same service started anew: nothing in memory, the same database. Its RabbitMQ is away, so that it takes none of this one's events.</summary>
     public async Task<DevicesHost> RestartedAsync(params IEnumerable<(string Key, string Value)> settings)
     {
-        var host = new RestartedHost(Database);
+        var host = new RestartedHost(Database) { BrokerApi = BrokerApi };
         foreach (var (key, value) in settings)
         {
             host.Settings[key] = value;

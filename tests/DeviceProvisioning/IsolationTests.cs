@@ -16,6 +16,8 @@ public sealed class IsolationTests(DevicesHost host)
     [InlineData("credentials")]
     [InlineData("tenant_quotas")]
     [InlineData("idempotency_keys")]
+    [InlineData("commands")]
+    [InlineData("mqtt_sessions")]
     public async Task Without_a_where_a_caller_sees_one_tenant(string table)
     {
         await FillAsync();
@@ -78,6 +80,9 @@ public sealed class IsolationTests(DevicesHost host)
         {
             using var answer = await host.Installer(tenant).PostProvisionAsync(key: "isolation");
             await host.ScalarAsync<object>("INSERT INTO tenant_quotas VALUES ($1, 'starter', 0, 1)", tenant);
+            var device = (await host.Installer(tenant).ProvisionAsync()).device_id;
+            (await host.Operator(tenant).PostCommandAsync(device, new { name = "reboot" })).EnsureSuccessStatusCode();
+            await host.Broker().ConnectedAsync(new(device, tenant), $"isolation-{device}");
         }
     }
 

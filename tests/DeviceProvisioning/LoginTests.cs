@@ -36,6 +36,14 @@ public sealed class LoginTests(DevicesHost host)
     }
 
     [Fact]
+    public async Task This_service_gets_in_with_its_own_account()
+    {
+        var answer = await _broker.LogInAsync("service/device-provisioning", DevicesHost.OwnPassword, "service/device-provisioning-1");
+        await Snapshot.AssertAsync("login-device-provisioning.json", answer.GetRawText());
+        Assert.Equal("deny", await _broker.ResultOfAsync("service/device-provisioning", DevicesHost.ServicePassword, "service/device-provisioning-1"));
+    }
+
+    [Fact]
     public async Task Who_is_refused_gets_200_with_deny_and_no_topic()
     {
         var answer = await _broker.LogInAsync("nobody", "nothing");

@@ -38,7 +38,7 @@ public sealed class ResetTests(DevicesHost host)
 
         Assert.Equal("deny", await host.Broker().ResultOfAsync(device.mqtt_username, device.device_secret));
         Assert.Equal(1, await host.SessionEndsAsync(device.device_id));
-        Assert.Equal(_tenant, await host.ScalarAsync<Guid>("SELECT tenant_id FROM session_ends WHERE device_id = $1", device.device_id));
+        Assert.Equal(_tenant, await host.ScalarAsync<Guid>("SELECT tenant_id FROM owed_ends WHERE device_id = $1", device.device_id));
         var row = JsonSerializer.Deserialize<JsonElement>((await host.ScalarAsync<string>("SELECT to_jsonb(d)::text FROM devices d WHERE id = $1", device.device_id))!);
         Assert.Equal(("unclaimed", factory, "PT-100"), (row.GetProperty("status").GetString(), row.GetProperty("device_label").GetString(), row.GetProperty("model").GetString()));
         Assert.Equal(("{}", "[]"), (row.GetProperty("metadata").GetRawText(), row.GetProperty("tags").GetRawText()));

@@ -66,7 +66,7 @@ public sealed class TenantTests(DevicesHost host)
         await Eventually.TrueAsync(() => Task.FromResult(asked.Count == 4));
         Assert.Equal(6L, await first.ScalarAsync<long>("SELECT count(*) FROM tenants"));
         Assert.Equal(1, await EndsAsync(first, _tenant));
-        Assert.Equal(1L, await first.ScalarAsync<long>("SELECT count(*) FROM session_ends"));
+        Assert.Equal(1L, await first.ScalarAsync<long>("SELECT count(*) FROM owed_ends"));
         Assert.All(asked, key => Assert.Equal(DevicesHost.ServiceKey, key));
 
         // Filled once more: nothing is new.
@@ -85,7 +85,7 @@ public sealed class TenantTests(DevicesHost host)
         await at.ScalarAsync<string>("SELECT status || ':' || version FROM tenants WHERE tenant_id = $1", _tenant) == state);
 
     private static Task<long> EndsAsync(DevicesHost at, Guid tenant) => at.ScalarAsync<long>(
-        "SELECT count(*) FROM session_ends WHERE tenant_id = $1 AND device_id IS NULL AND credential_id IS NULL AND due_at <= now()", tenant);
+        "SELECT count(*) FROM owed_ends WHERE tenant_id = $1 AND device_id IS NULL AND credential_id IS NULL AND due_at <= now()", tenant);
 
     private sealed class FilledHost(string identity) : LonelyHost
     {

@@ -82,37 +82,61 @@ ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON tenants USING (tenant_id = current_tenant());
 GRANT SELECT, INSERT, UPDATE ON tenants TO {{system}};
 
--- Sessions of devices at the broker, as its events told. One that is not connected holds its client id until held_until.
+-- Sessions of devices at the broker, as its events told. One that is not connected holds its client id until held_until. A row outlives its
+-- session by some minutes, so that an event that comes late does not bring it back.
 CREATE TABLE mqtt_sessions (
-    client_id     text PRIMARY KEY,
-    tenant_id     uuid NOT NULL,
-    device_id     uuid NOT NULL,
+    client_id       text PRIMARY KEY CHECK (char_length(client_id) BETWEEN 1 AND 256),
+    tenant_id       uuid NOT NULL,
+    device_id       uuid NOT NULL,
     -- The secret it logged in with, where that is known.
-    credential_id uuid,
-    username      text NOT NULL,
-    address       text,
-    connected     boolean NOT NULL,
-    connected_at  timestamptz NOT NULL,
+    credential_id   uuid,
+    username        text NOT NULL,
+    address         text,
+    connected       boolean NOT NULL,
+    connected_at    timestamptz NOT NULL,
+    -- Seconds that the session outlives its connection; only the connect tells.
+    expiry_interval bigint NOT NULL DEFAULT 0,
     -- The broker's time of the newest event that took effect; an older one is late and changes nothing.
-    changed_at    timestamptz NOT NULL,
-    held_until    timestamptz
+    changed_at      timestamptz NOT NULL,
+    held_until      timestamptz
 );
 CREATE INDEX mqtt_sessions_device_id ON mqtt_sessions (device_id);
+CREATE INDEX mqtt_sessions_tenant_id ON mqtt_sessions (tenant_id);
+CREATE INDEX mqtt_sessions_credential_id ON mqtt_sessions (credential_id);
+CREATE INDEX mqtt_sessions_over ON mqtt_sessions (changed_at) WHERE NOT connected;
 ALTER TABLE mqtt_sessions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON mqtt_sessions USING (tenant_id = current_tenant());
 GRANT SELECT ON mqtt_sessions TO {{app}};
 GRANT SELECT, INSERT, UPDATE, DELETE ON mqtt_sessions TO {{system}};
+-- Every instance knows whose a client id is. At most 1 KiB: a payload may have 8,000 bytes.
+CREATE FUNCTION notify_mqtt_sessions() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    changed record;
+BEGIN
+    IF TG_OP = 'DELETE' THEN changed := OLD; ELSE changed := NEW; END IF;
+    PERFORM pg_notify('mqtt_sessions', changed.client_id);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER mqtt_sessions_added AFTER INSERT OR DELETE ON mqtt_sessions FOR EACH ROW EXECUTE FUNCTION notify_mqtt_sessions();
+CREATE TRIGGER mqtt_sessions_changed AFTER UPDATE ON mqtt_sessions FOR EACH ROW
+    WHEN ((OLD.device_id, OLD.connected, OLD.held_until) IS DISTINCT FROM (NEW.device_id, NEW.connected, NEW.held_until))
+    EXECUTE FUNCTION notify_mqtt_sessions();
 
--- Sessions that committed changes still owe an end: of a device, of one of its secrets, or of a whole tenant.
+-- Sessions that committed changes still owe an end: of a device, of one of its secrets, of a whole tenant, or of one client id.
 CREATE TABLE session_ends (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tenant_id     uuid NOT NULL,
     device_id     uuid,
     credential_id uuid,
+    client_id     text,
     -- The user names that the device could log in with, besides its id, when this was written.
     label         text,
-    due_at        timestamptz NOT NULL DEFAULT now()
+    due_at        timestamptz NOT NULL DEFAULT now(),
+    -- The sessions that were there are ended; those that were just logging in are looked for once more.
+    swept_at      timestamptz,
+    failures      integer NOT NULL DEFAULT 0
 );
+CREATE INDEX session_ends_due_at ON session_ends (due_at);
 ALTER TABLE session_ends ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON session_ends USING (tenant_id = current_tenant());
 -- The id, because it comes back from the insert.
@@ -127,29 +151,40 @@ BEGIN
 END $$;
 CREATE TRIGGER session_ends_added AFTER INSERT ON session_ends FOR EACH STATEMENT EXECUTE FUNCTION notify_session_ends();
 
--- What tenants told their devices to do.
+-- What tenants told their devices to do. json and not jsonb: what a device answers may be JSON that jsonb refuses, and must not fail a batch.
 CREATE TABLE commands (
     id          uuid PRIMARY KEY,
+    -- The order in which they are sent; ids of one millisecond have none.
+    number      bigint GENERATED ALWAYS AS IDENTITY,
     tenant_id   uuid NOT NULL,
     device_id   uuid NOT NULL REFERENCES devices ON DELETE CASCADE,
     name        text NOT NULL,
-    payload     jsonb,
+    payload     json,
     state       text NOT NULL CHECK (state IN ('queued', 'sent', 'acknowledged', 'failed', 'expired')),
     created_by  uuid,
     created_at  timestamptz NOT NULL,
     expires_at  timestamptz NOT NULL,
     sent_at     timestamptz,
     finished_at timestamptz,
-    result      jsonb,
-    error       text
+    result      json,
+    error       text,
+    -- Reasons to send it that nobody has acted on: it is new, or its device has come back. Who has acted subtracts what it saw.
+    due         integer NOT NULL DEFAULT 1
 );
-CREATE INDEX commands_newest_first ON commands (tenant_id, device_id, id DESC);
-CREATE INDEX commands_open ON commands (device_id, id) WHERE state IN ('queued', 'sent');
+CREATE INDEX commands_newest_first ON commands (tenant_id, device_id, number DESC);
+CREATE INDEX commands_open ON commands (device_id, number) WHERE state IN ('queued', 'sent');
+CREATE INDEX commands_due ON commands (device_id) WHERE due > 0;
 CREATE INDEX commands_expiring ON commands (expires_at) WHERE state IN ('queued', 'sent');
 ALTER TABLE commands ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON commands USING (tenant_id = current_tenant());
 GRANT SELECT, INSERT ON commands TO {{app}};
 GRANT SELECT, UPDATE, DELETE ON commands TO {{system}};
+CREATE FUNCTION notify_commands() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('commands', '');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER commands_added AFTER INSERT ON commands FOR EACH STATEMENT EXECUTE FUNCTION notify_commands();
 
 -- Every instance answers logins from memory and listens here: the device whose logins may have changed, 'tenants' when tenants did, '' for all devices.
 -- An import of unclaimed devices, and what moves without a meaning for logins, tells nobody.

@@ -1,3 +1,5 @@
+using EasySmart.DeviceProvisioning.Messages;
+
 namespace EasySmart.DeviceProvisioning.Mqtt;
 
 /// <summary>One rule, as EMQX 5.8 reads it; the first that matches decides.</summary>
@@ -14,6 +16,8 @@ public static class AccessList
         new Dictionary<string, IReadOnlyList<AccessRule>>(StringComparer.Ordinal)
         {
             ["ingestion"] = [Subscribe("tenants/+/devices/+/telemetry/#"), Publish("tenants/+/devices/+/events/errors"), DenyTheRest],
+            ["device-provisioning"] =
+                [.. BrokerSession.Subscriptions.Select(Subscribe), Publish("tenants/+/devices/+/commands/#"), DenyTheRest],
         };
 
     /// <summary>For who is not let in.</summary>

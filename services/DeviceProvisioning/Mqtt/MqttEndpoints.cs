@@ -1,4 +1,5 @@
 using EasySmart.DeviceProvisioning.Devices;
+using EasySmart.DeviceProvisioning.Presence;
 using EasySmart.ServiceDefaults.Auth;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -11,6 +12,7 @@ public static class MqttEndpoints
     {
         var hooks = app.MapGroup("/internal/mqtt").RequireKey("X-EasySmart-Hook-Key", "Hooks:Key").ExcludeFromDescription();
         hooks.MapPost("/authenticate", Authenticate.HandleAsync);
+        hooks.MapPost("/events", TakeEvent.HandleAsync);
     }
 
     public static void AddMqtt(this IHostApplicationBuilder builder)

@@ -20,6 +20,26 @@ public sealed record MqttOptions : IValidatableObject
     [Required(ErrorMessage = "Mqtt:WebSocketUrl is not configured")]
     public string WebSocketUrl { get; init; } = "";
 
+    /// <summary>Host of the broker as this service reaches it.</summary>
+    [Required(ErrorMessage = "Mqtt:Host is not configured")]
+    public string Host { get; init; } = "";
+
+    /// <summary>Its MQTT port.</summary>
+    [Range(1, 65535, ErrorMessage = "Mqtt:Port must be {1} to {2}")]
+    public int Port { get; init; } = 1883;
+
+    /// <summary>Names this service's own session. Each instance has its own and keeps it, or what the broker holds for it is lost.</summary>
+    [Required(ErrorMessage = "Mqtt:ClientId is not configured")]
+    [RegularExpression("^service/.+$", ErrorMessage = "Mqtt:ClientId must begin with service/")]
+    public string ClientId { get; init; } = "service/device-provisioning-1";
+
+    /// <summary>Whether the broker shares devices' messages among instances.</summary>
+    public bool SharedSubscription { get; init; } = true;
+
+    /// <summary>How long the broker holds messages for an instance that is away.</summary>
+    [Range(1, 365, ErrorMessage = "Mqtt:SessionExpiryDays must be {1} to {2}")]
+    public int SessionExpiryDays { get; init; } = 7;
+
     /// <summary>Passwords by name; the MQTT user name is <c>service/{name}</c>.</summary>
     public Dictionary<string, string> ServiceAccounts { get; init; } = [];
 

@@ -1,0 +1,184 @@
+using EasySmart.DeviceProvisioning.Mqtt;
+using Microsoft.Extensions.Options;
+using MQTTnet;
+using MQTTnet.Exceptions;
+using MQTTnet.Formatter;
+using MQTTnet.Protocol;
+using Polly;
+
+namespace EasySmart.DeviceProvisioning.Messages;
+
+/// <summary>
+/// This service's own session at the broker: devices' status and answers come in, commands go out. It outlives its connection, and a message
+/// is acknowledged only when it is committed, so what devices said while the service was away is not lost. The service works on without it.
+/// </summary>
+public sealed partial class BrokerSession(
+    IOptions<MqttOptions> options, MessageIntake intake, TimeProvider clock, ILogger<BrokerSession> logger) : BackgroundService
+{
+    private const string Account = "device-provisioning";
+
+    private static readonly MqttClientFactory s_factory = new();
+
+    // Of ours at a time: the broker holds the rest.
+    private const ushort ReceiveMaximum = 100;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(30);
+
+    private volatile IMqttClient? _client;
+
+    /// <summary>What it subscribes to.</summary>
+    public static IReadOnlyList<string> Subscriptions { get; } = ["tenants/+/devices/+/status", "tenants/+/devices/+/events/commands/+"];
+
+    /// <summary>Connected and subscribed.</summary>
+    public bool IsUp => _client is { IsConnected: true };
+
+    /// <summary>Called whenever it has come up.</summary>
+    public event Action? CameUp;
+
+    /// <summary>Publishes at QoS 1.</summary>
+    /// <returns>False when nobody is subscribed, so that the broker keeps it for nobody.</returns>
+    /// <exception cref="MqttCommunicationException">The broker is away, or refuses it.</exception>
+    public async Task<bool> PublishAsync(string topic, byte[] payload, TimeSpan expiry, CancellationToken cancellation)
+    {
+        var client = _client ?? throw new MqttCommunicationException("The broker is away");
+        var answer = await client.PublishAsync(
+            new MqttApplicationMessageBuilder().WithTopic(topic).WithPayload(payload).WithContentType("application/json")
+                .WithQualityOfServiceLevel(MqttQualityOfServiceLevel.AtLeastOnce)
+                .WithMessageExpiryInterval((uint)Math.Clamp(Math.Ceiling(expiry.TotalSeconds), 1, uint.MaxValue)).Build(),
+            cancellation);
+        return answer.ReasonCode switch
+        {
+            MqttClientPublishReasonCode.Success => true,
+            MqttClientPublishReasonCode.NoMatchingSubscribers => false,
+            var reason => throw new MqttCommunicationException($"The broker refuses the message: {reason}"),
+        };
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var forever = new ResiliencePipelineBuilder { TimeProvider = clock }.AddRetry(new()
+        {
+            MaxRetryAttempts = int.MaxValue,
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            Delay = TimeSpan.FromMilliseconds(200),
+            MaxDelay = TimeSpan.FromSeconds(5),
+            ShouldHandle = new PredicateBuilder().Handle<Exception>(_ => !stoppingToken.IsCancellationRequested),
+            OnRetry = attempt =>
+            {
+                LogAway(attempt.Outcome.Exception!.Message);
+                return ValueTask.CompletedTask;
+            },
+        }).Build();
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                using var client = await forever.ExecuteAsync(async cancellation => await OpenAsync(stoppingToken, cancellation), stoppingToken);
+                await StayAsync(client, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+        }
+    }
+
+    // A client for each connection: an acknowledgement can only reach the one that the message came on.
+    private async Task<IMqttClient> OpenAsync(CancellationToken stopping, CancellationToken cancellation)
+    {
+        var client = s_factory.CreateMqttClient();
+        client.ApplicationMessageReceivedAsync += received => intake.TakeAsync(received, stopping);
+        try
+        {
+            await ConnectAsync(client, cancellation);
+            return client;
+        }
+        catch
+        {
+            client.Dispose();
+            throw;
+        }
+    }
+
+    private async Task StayAsync(IMqttClient client, CancellationToken stopping)
+    {
+        var ended = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        client.DisconnectedAsync += why =>
+        {
+            ended.TrySetResult(why.Exception?.Message ?? why.ReasonString ?? why.Reason.ToString());
+            return Task.CompletedTask;
+        };
+        if (!client.IsConnected)
+        {
+            // Before there was anybody to tell.
+            return;
+        }
+
+        _client = client;
+        CameUp?.Invoke();
+        try
+        {
+            LogAway(await ended.Task.WaitAsync(stopping));
+        }
+        finally
+        {
+            _client = null;
+            if (stopping.IsCancellationRequested)
+            {
+                await LeaveAsync(client);
+            }
+        }
+    }
+
+    private async Task ConnectAsync(IMqttClient client, CancellationToken cancellation)
+    {
+        var own = options.Value;
+        var connected = await client.ConnectAsync(
+            new MqttClientOptionsBuilder().WithProtocolVersion(MqttProtocolVersion.V500).WithTcpServer(own.Host, own.Port).WithTimeout(Patience)
+                .WithClientId(own.ClientId).WithCredentials(ServiceAccounts.Prefix + Account, own.ServiceAccounts[Account])
+                .WithCleanStart(false).WithSessionExpiryInterval((uint)TimeSpan.FromDays(own.SessionExpiryDays).TotalSeconds)
+                .WithReceiveMaximum(ReceiveMaximum).WithKeepAlivePeriod(KeepAlive).Build(),
+            cancellation);
+        if (connected.ResultCode != MqttClientConnectResultCode.Success)
+        {
+            throw new MqttCommunicationException($"The broker refuses us: {connected.ResultCode}");
+        }
+
+        var subscribe = s_factory.CreateSubscribeOptionsBuilder();
+        foreach (var topic in Subscriptions)
+        {
+            // What is retained tells how things stand when the session is new; a session that was kept has heard of it.
+            subscribe.WithTopicFilter(filter => filter.WithTopic(own.SharedSubscription ? $"$share/{Account}/{topic}" : topic)
+                .WithAtLeastOnceQoS().WithRetainHandling(
+                    own.SharedSubscription ? MqttRetainHandling.DoNotSendOnSubscribe : MqttRetainHandling.SendAtSubscribeIfNewSubscriptionOnly));
+        }
+
+        var answer = await client.SubscribeAsync(subscribe.Build(), cancellation);
+        if (answer.Items.FirstOrDefault(item => item.ResultCode >= MqttClientSubscribeResultCode.UnspecifiedError) is { } refused)
+        {
+            await client.DisconnectAsync(cancellationToken: cancellation);
+            throw new MqttCommunicationException($"The broker refuses our subscription: {refused.ResultCode}");
+        }
+
+        LogConnected();
+    }
+
+    private async Task LeaveAsync(IMqttClient client)
+    {
+        try
+        {
+            await client.DisconnectAsync();
+        }
+        catch (Exception exception)
+        {
+            LogAway(exception.Message);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Connected to the broker")]
+    private partial void LogConnected();
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The broker is away: {Reason}")]
+    private partial void LogAway(string reason);
+}

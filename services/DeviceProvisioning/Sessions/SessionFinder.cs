@@ -1,0 +1,96 @@
+using EasySmart.DeviceProvisioning.Presence;
+using EasySmart.ServiceDefaults.Postgres;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace EasySmart.DeviceProvisioning.Sessions;
+
+/// <summary>A session that is to end, as it was known then.</summary>
+/// <param name="ClientId">Its client id.</param>
+/// <param name="ChangedAt">The newest that is known of it; null when only the broker knows it.</param>
+public sealed record FoundSession(string ClientId, DateTimeOffset? ChangedAt);
+
+/// <summary>Finds the sessions that somebody owes an end: in the table, and of a device also in the broker's list, which is never late.</summary>
+public sealed class SessionFinder([FromKeyedServices(DataSources.System)] NpgsqlDataSource database, BrokerApi broker)
+{
+    private const string Known =
+        """
+        SELECT client_id, device_id, changed_at FROM mqtt_sessions
+        WHERE (connected OR held_until > $1) AND CASE WHEN $2 IS NOT NULL THEN client_id = $2 WHEN $3 IS NOT NULL THEN credential_id = $3
+            WHEN $4 IS NOT NULL THEN device_id = $4 AND tenant_id = $5 ELSE tenant_id = $5 END
+        """;
+
+    private const string Others = "SELECT client_id FROM mqtt_sessions WHERE client_id = ANY($1) AND device_id <> $2 AND connected";
+
+    public async Task<List<FoundSession>> FindAsync(OwedEnd owed, DateTimeOffset now, CancellationToken cancellation)
+    {
+        var sessions = await KnownAsync(owed, now, cancellation);
+        if (owed.ClientId is { } clientId)
+        {
+            return sessions.Count > 0 ? sessions : [new(clientId, null)];
+        }
+
+        if (owed.Device is { } device)
+        {
+            var listed = new List<string>();
+            string[] usernames = owed.Label is { } label ? [device.ToString(), label] : [device.ToString()];
+            await foreach (var found in broker.OfAsync(usernames, cancellation))
+            {
+                // A label may be another device's by now.
+                if (found.Clientid is { } id && (found.IdOf("device_id") ?? device) == device
+                    && (owed.Credential is null || found.IdOf("credential_id") == owed.Credential))
+                {
+                    listed.Add(id);
+                }
+            }
+
+            var known = sessions.Select(session => session.ClientId).ToHashSet(StringComparer.Ordinal);
+            known.UnionWith(await OthersAsync(listed, device, cancellation));
+            sessions.AddRange(listed.Where(known.Add).Select(id => new FoundSession(id, null)));
+        }
+
+        return sessions;
+    }
+
+    /// <summary>These have ended; unless something has happened to them since.</summary>
+    public async Task EndedAsync(IReadOnlyCollection<FoundSession> ended, CancellationToken cancellation)
+    {
+        // So that the client id is free at once: of a session whose client was away the broker tells nothing.
+        await using var connection = await database.OpenConnectionAsync(cancellation);
+        await connection.EndSessionsAsync(
+            [.. ended.Where(session => session.ChangedAt is not null).Select(session => (session.ClientId, session.ChangedAt!.Value))], cancellation);
+    }
+
+    private async Task<List<FoundSession>> KnownAsync(OwedEnd owed, DateTimeOffset now, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(Known);
+        command.Parameters.Add(new() { Value = now });
+        command.Parameters.Add(new() { Value = owed.ClientId ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        command.Parameters.Add(new() { Value = owed.Credential ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid });
+        command.Parameters.Add(new() { Value = owed.Device ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid });
+        command.Parameters.Add(new() { Value = owed.Tenant });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var sessions = new List<FoundSession>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            sessions.Add(new(reader.GetString(0), reader.GetFieldValue<DateTimeOffset>(2)));
+        }
+
+        return sessions;
+    }
+
+    private async Task<List<string>> OthersAsync(List<string> listed, Guid device, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(Others);
+        command.Parameters.Add(new() { Value = listed });
+        command.Parameters.Add(new() { Value = device });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var others = new List<string>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            others.Add(reader.GetString(0));
+        }
+
+        return others;
+    }
+}
