@@ -115,7 +115,8 @@ CREATE TABLE session_ends (
 );
 ALTER TABLE session_ends ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON session_ends USING (tenant_id = current_tenant());
-GRANT INSERT ON session_ends TO {{app}};
+-- The id, because it comes back from the insert.
+GRANT INSERT, SELECT (id) ON session_ends TO {{app}};
 GRANT SELECT, INSERT, UPDATE, DELETE ON session_ends TO {{system}};
 CREATE FUNCTION notify_session_ends() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,0 +1,63 @@
+using Microsoft.EntityFrameworkCore;
+
+namespace EasySmart.DeviceProvisioning.Devices;
+
+/// <summary>A device gets another secret. What went before it ends at once, or after an overlap in which both pass.</summary>
+public static class Rotation
+{
+    /// <summary>The longest overlap, in seconds: seven days.</summary>
+    public const int MaxOverlapSeconds = 604_800;
+
+    /// <summary>
+    /// Adds a new secret and ends the others, with the sessions that logged in with them; saved by the caller, and
+    /// <see cref="Mqtt.LoginMemory.Forget"/> called after the commit. Works on either role.
+    /// </summary>
+    /// <param name="db">The context, in the transaction that holds the lock.</param>
+    /// <param name="lockedDevice">The device, its row locked; a tenant's.</param>
+    /// <param name="overlap">How long the newest secret so far passes beside the new one; zero for not at all.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <returns>The new secret, which is kept nowhere.</returns>
+    public static async Task<string> RotateAsync(
+        DevicesDb db, Device lockedDevice, TimeSpan overlap, DateTimeOffset now, CancellationToken cancellation)
+    {
+        var (device, tenant) = (lockedDevice.Id, lockedDevice.TenantId!.Value);
+        if (overlap == TimeSpan.Zero)
+        {
+            await db.Credentials.Where(c => c.DeviceId == device && c.TenantId == tenant).ExecuteDeleteAsync(cancellation);
+            db.Add(SessionEnd.Of(lockedDevice, now));
+        }
+        else
+        {
+            // At most two secrets at a time: a device that rotates often must not collect a bunch of keys.
+            var kept = await KeepNewestAsync(db, device, tenant, overlap, cancellation);
+            var spared = kept.Select(k => k.Id).SingleOrDefault();
+            var others = await db.Credentials.Where(c => c.DeviceId == device && c.TenantId == tenant && c.Id != spared).Select(c => c.Id).ToListAsync(cancellation);
+            await db.Credentials.Where(c => others.Contains(c.Id)).ExecuteDeleteAsync(cancellation);
+            db.AddRange(others.Select(id => EndOf(lockedDevice, id, now)));
+            db.AddRange(kept.Select(k => EndOf(lockedDevice, k.Id, k.ValidUntil)));
+        }
+
+        var secret = Credential.MakeSecret();
+        db.Add(Credential.For(lockedDevice, tenant, secret));
+        return secret;
+    }
+
+    // By the statement's clock, not the transaction's: that began before the lock was waited for, perhaps before this secret was made.
+    private static Task<List<Kept>> KeepNewestAsync(DevicesDb db, Guid device, Guid tenant, TimeSpan overlap, CancellationToken cancellation) => db.Database
+        .SqlQuery<Kept>(
+            $"""
+            UPDATE credentials SET valid_until = least(valid_until, statement_timestamp() + {overlap})
+            WHERE id = (
+                SELECT id FROM credentials
+                WHERE device_id = {device} AND tenant_id = {tenant} AND (valid_until IS NULL OR valid_until > statement_timestamp())
+                ORDER BY valid_from DESC, id DESC LIMIT 1)
+            RETURNING id, valid_until
+            """)
+        .ToListAsync(cancellation);
+
+    private static SessionEnd EndOf(Device device, Guid credential, DateTimeOffset at) =>
+        new() { TenantId = device.TenantId!.Value, DeviceId = device.Id, CredentialId = credential, Label = device.DeviceLabel, DueAt = at };
+
+    private sealed record Kept(Guid Id, DateTimeOffset ValidUntil);
+}
