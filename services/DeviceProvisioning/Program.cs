@@ -24,6 +24,7 @@ builder.AddPostgresContext<DevicesDb>();
 builder.AddMessaging(on => on.On<TenantQuotaChanged, ApplyTenantQuota>().On<DevicesSeen, MarkDevicesSeen>());
 builder.AddIdempotency();
 builder.AddMqtt();
+builder.AddManufacturing();
 builder.AddServiceKey();
 builder.Services.AddHttpClient();
 builder.Services.AddHostedService<RebuildQuotas>();

@@ -17,6 +17,11 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     public const string IdempotencyKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     public const string ServicePassword = "ingestion's password for tests";
 
+    public const string MasterKeyId = "2026a";
+    public const string MasterKey = "a manufacturing master key for tests";
+    public const string EarlierMasterKeyId = "2025z";
+    public const string EarlierMasterKey = "the master key before that, for tests";
+
     private NpgsqlDataSource? _superuser;
     private EventProbe? _events;
 
@@ -53,6 +58,9 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
         Settings["Mqtt:BrokerUrl"] = "mqtt://mqtt.example.com:1883";
         Settings["Mqtt:WebSocketUrl"] = "ws://mqtt.example.com:8083/mqtt";
         Settings["Mqtt:ServiceAccounts:ingestion"] = ServicePassword;
+        Settings["Manufacturing:CurrentKey"] = MasterKeyId;
+        Settings[$"Manufacturing:MasterKeys:{MasterKeyId}"] = MasterKey;
+        Settings[$"Manufacturing:MasterKeys:{EarlierMasterKeyId}"] = EarlierMasterKey;
         // The machine that runs the tests may be busy; that a budget is kept has tests of its own.
         Settings["Mqtt:LoginBudget"] = "00:00:10";
     }
