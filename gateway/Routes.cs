@@ -29,6 +29,8 @@ internal static class Routes
 
         Route.Open("POST", "/devices/bootstrap", Services.DeviceProvisioning),
         Route.Open("POST", "/devices/secret", Services.DeviceProvisioning),
+        Route.Open("POST", "/devices/credentials/rotate", Services.DeviceProvisioning),
+        new("/devices/import", Services.DeviceProvisioning) { MaxBodyBytes = 64 << 20 },
         new("/devices/{**rest}", Services.DeviceProvisioning),
         new("/devices/{device_id}/limits", Services.Ingestion),
 

@@ -52,7 +52,9 @@ public sealed class ImportTests(DevicesHost host)
 
         var audit = await host.Events.ExpectAsync<AuditRecorded>(e => e.RequestId == request);
         Assert.Equal(("device.imported", "import", "success", "user"), (audit.EventType, audit.Action, audit.Result, audit.ActorType));
-        Assert.Equal("""{"lines":4,"created":3,"exists":0,"reissued":0,"errors":1}""", audit.Metadata!.Value.GetRawText());
+        Assert.Equal(
+            [("created", 3), ("errors", 1), ("exists", 0), ("lines", 4), ("reissued", 0)],
+            audit.Metadata!.Value.EnumerateObject().Select(p => (p.Name, p.Value.GetInt32())).OrderBy(p => p.Name, StringComparer.Ordinal));
         Assert.Single(host.Events.All<AuditRecorded>(e => e.RequestId == request));
     }
 

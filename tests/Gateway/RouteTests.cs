@@ -33,6 +33,9 @@ public sealed class RouteTests(GatewayHost gateway)
         { "POST", "/devices/claim", Services.DeviceProvisioning },
         { "POST", "/devices/bootstrap", Services.DeviceProvisioning },
         { "POST", "/devices/secret", Services.DeviceProvisioning },
+        { "POST", "/devices/credentials/rotate", Services.DeviceProvisioning },
+        { "POST", $"/devices/{Id}/credentials/rotate", Services.DeviceProvisioning },
+        { "POST", "/devices/import?reissue_claim_codes=true", Services.DeviceProvisioning },
         { "POST", "/devices/reset", Services.DeviceProvisioning },
         { "GET", $"/devices/{Id}/limits", Services.Ingestion },
         { "POST", "/telemetry?on_limit=record", Services.Ingestion },
@@ -62,11 +65,12 @@ public sealed class RouteTests(GatewayHost gateway)
     }
 
     [Fact]
-    public async Task All_but_seven_need_a_token()
+    public async Task All_but_eight_need_a_token()
     {
         string[] open =
         [
             "/auth/register", "/auth/login", "/auth/refresh", "/auth/invitations/accept", "/auth/password/reset", "/devices/bootstrap", "/devices/secret",
+            "/devices/credentials/rotate",
         ];
         Assert.Equal(open, Routes.All.Where(r => r.OpenTo is not null).Select(r => r.Path));
         foreach (var route in Routes.All)

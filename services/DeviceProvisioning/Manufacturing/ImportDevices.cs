@@ -40,6 +40,12 @@ public static class ImportDevices
         HttpRequest request, [FromQuery(Name = "reissue_claim_codes")] bool? reissueClaimCodes, Caller caller,
         [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, MasterKeys keys, TimeProvider clock, CancellationToken cancellation)
     {
+        // Of another type the framework has told by now; of none it has not.
+        if (string.IsNullOrEmpty(request.ContentType))
+        {
+            return new ProblemResult(415, "This route takes text/csv, application/x-ndjson or application/jsonl");
+        }
+
         var file = await SpoolAsync(request, cancellation);
         var lines = InputLines.ReadAsync(file, cancellation);
         var (format, header) = (ImportFormat.JsonLines, 0);
