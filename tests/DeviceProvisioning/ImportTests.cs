@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using EasySmart.Contracts.Auditing;
 using EasySmart.Contracts.DeviceProvisioning;
+using EasySmart.DeviceProvisioning.Manufacturing;
 using EasySmart.Hosting;
 
 namespace EasySmart.DeviceProvisioning.Tests;
@@ -214,6 +215,48 @@ public sealed class ImportTests(DevicesHost host)
         using var request = new HttpRequestMessage(HttpMethod.Post, "/devices/import") { Content = content };
         request.Headers.ExpectContinue = true;
         await Envelope.AssertAsync(await host.Manufacturer().SendAsync(request, Cancellation), 413, "payload_too_large");
+    }
+
+    [Fact]
+    public async Task A_long_file_is_answered_line_by_line()
+    {
+        var prefix = Guid.NewGuid().ToString("N")[..8];
+        var file = "hardware_id,model\n" + string.Concat(Enumerable.Range(0, 10_000).Select(n => $"{prefix}{n:D6},ES-1\n"));
+        var lines = await host.Manufacturer().ImportAsync(file, "text/csv");
+        Assert.Equal(Enumerable.Range(0, 10_000).Select(n => $"{prefix}{n:D6}"), lines[..^1].Select(line => line.GetProperty("hardware_id").GetString()));
+        Assert.Equal(Enumerable.Range(2, 10_000), lines[..^1].Select(line => line.GetProperty("line").GetInt32()));
+        Assert.Equal(10_000, lines[..^1].Select(line => line.GetProperty("claim_code").GetString()).Distinct().Count());
+        Assert.Equal("""{"lines":10000,"created":10000,"exists":0,"reissued":0,"errors":0}""", lines[^1].GetRawText());
+    }
+
+    [Fact]
+    public async Task Of_a_file_no_more_is_read_than_its_lines_need()
+    {
+        var file = new MemoryStream(Enumerable.Repeat("x\n"u8.ToArray(), 1_000_000).SelectMany(line => line).ToArray());
+        var taken = 0;
+        await foreach (var line in InputLines.ReadAsync(file, Cancellation))
+        {
+            Assert.Equal(++taken, line.Number);
+            Assert.InRange(file.Position, 2L * taken, (2L * taken) + 200_000);
+        }
+
+        Assert.Equal(1_000_000, taken);
+    }
+
+    [Fact]
+    public async Task A_line_that_fills_the_file_is_not_kept()
+    {
+        var file = new MemoryStream(Enumerable.Repeat((byte)'x', 50 << 20).ToArray());
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        InputLine? only = null;
+        // It never waits, so all that is allocated for it is allocated on this thread.
+        await foreach (var line in InputLines.ReadAsync(file, Cancellation))
+        {
+            only = line;
+        }
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 5 << 20);
+        Assert.Equal(new InputLine(1, null, "Longer than 8192 bytes"), only);
     }
 
     [Fact]

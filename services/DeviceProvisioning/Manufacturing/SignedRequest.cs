@@ -73,7 +73,7 @@ public sealed partial record SignedText(string? HardwareId, Guid? DeviceId, stri
     public bool IsTimely(DateTimeOffset now) => (now - At).Duration() <= MaxSkew;
 
     // As DateTimeOffset reads it, but in no other form, and with its offset: "12:00" would be today, and without an offset anybody's noon.
-    internal static bool TryReadTime(string? text, out DateTimeOffset at)
+    public static bool TryReadTime(string? text, out DateTimeOffset at)
     {
         at = default;
         return text is not null && Rfc3339().IsMatch(text)
