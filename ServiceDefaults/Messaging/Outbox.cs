@@ -48,6 +48,35 @@ public static class Outbox
         };
         await command.ExecuteNonQueryAsync(cancellation);
     }
+
+    /// <summary>Publishes many events, in their order, if and when <paramref name="transaction"/> is committed: one statement for all of them.</summary>
+    /// <param name="transaction">The transaction of the changes.</param>
+    /// <param name="events">The events, each with what its order is kept for.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public static async Task PublishAsync(
+        this NpgsqlTransaction transaction, IEnumerable<(IntegrationEvent Event, string Key)> events, CancellationToken cancellation)
+    {
+        var messages = events.Select(e => OutboxMessage.Of(e.Event, e.Key)).ToArray();
+        await using var command = new NpgsqlCommand(
+            """
+            INSERT INTO outbox (id, type, key, body, occurred_at)
+            SELECT id, type, key, body::jsonb, occurred_at
+            FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY m (id, type, key, body, occurred_at, place) ORDER BY place
+            """,
+            transaction.Connection,
+            transaction)
+        {
+            Parameters =
+            {
+                new() { Value = Array.ConvertAll(messages, m => m.Id) },
+                new() { Value = Array.ConvertAll(messages, m => m.Type) },
+                new() { Value = Array.ConvertAll(messages, m => m.Key) },
+                new() { Value = Array.ConvertAll(messages, m => m.Body) },
+                new() { Value = Array.ConvertAll(messages, m => m.OccurredAt) },
+            },
+        };
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
 }
 
 /// <summary>A row of the outbox.</summary>

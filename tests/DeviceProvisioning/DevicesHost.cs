@@ -31,6 +31,11 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
         CREATE TRIGGER owed AFTER INSERT ON session_ends FOR EACH ROW EXECUTE FUNCTION keep_owed_end();
         """;
 
+    public const string MasterKeyId = "2026a";
+    public const string MasterKey = "a manufacturing master key for tests";
+    public const string EarlierMasterKeyId = "2025z";
+    public const string EarlierMasterKey = "the master key before that, for tests";
+
     private NpgsqlDataSource? _superuser;
     private TestBroker? _broker;
     private EventProbe? _events;
@@ -104,6 +109,9 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
         Settings["BrokerApi:Secret"] = TestBrokerApi.Secret;
         // That has tests of its own; others' sessions are in no list.
         Settings["BrokerApi:ReconcileEvery"] = "1.00:00:00";
+        Settings["Manufacturing:CurrentKey"] = MasterKeyId;
+        Settings[$"Manufacturing:MasterKeys:{MasterKeyId}"] = MasterKey;
+        Settings[$"Manufacturing:MasterKeys:{EarlierMasterKeyId}"] = EarlierMasterKey;
         // The machine that runs the tests may be busy; that a budget is kept has tests of its own.
         Settings["Mqtt:LoginBudget"] = "00:00:10";
     }

@@ -40,6 +40,16 @@ public sealed class StartTests
     [InlineData("LoginThrottle:FailuresPerAddress", "0", "LoginThrottle:FailuresPerAddress")]
     [InlineData("LoginThrottle:KnownFor", "-00:00:01", "LoginThrottle:KnownFor")]
     [InlineData("LoginThrottle:Remembered", "10", "LoginThrottle:Remembered")]
+    [InlineData("Mqtt:WebSocketUrl", "http://mqtt.example.com/mqtt", "Mqtt:WebSocketUrl")]
+    [InlineData("Mqtt:WebSocketUrl", "ws://mqtt.example.com/other", "Mqtt:WebSocketUrl")]
+    [InlineData("Mqtt:WebSocketUrl", "ws://mqtt.example.com/\"/mqtt", "Mqtt:WebSocketUrl")]
+    [InlineData("Manufacturing:CurrentKey", null, "Manufacturing:CurrentKey")]
+    [InlineData("Manufacturing:CurrentKey", "1999", "Manufacturing:MasterKeys:1999")]
+    [InlineData("Manufacturing:MasterKeys:2026a", null, "Manufacturing:MasterKeys:2026a")]
+    [InlineData("Manufacturing:MasterKeys:2026a", "short", "Manufacturing:MasterKeys:2026a")]
+    [InlineData("Manufacturing:MasterKeys:an id", "a key that is long enough for anybody", "Manufacturing:MasterKeys:an id")]
+    [InlineData("Manufacturing:MasterKeys:an-id-that-is-longer-than-32-characters", "a key that is long enough for anybody", "1 to 32 visible ASCII")]
+    [InlineData("Manufacturing:DeliveryWindow", "00:00:00", "Manufacturing:DeliveryWindow")]
     public async Task A_setting_that_is_missing_or_wrong_is_named(string key, string? value, string named)
     {
         await using var host = new MisconfiguredHost(settings => settings[key] = value);

@@ -59,6 +59,8 @@ public sealed class FakeServices : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
+            // How much is too much is the gateway's to say.
+            kestrel.Limits.MaxRequestBodySize = null;
             foreach (var _ in Names)
             {
                 kestrel.Listen(IPAddress.Loopback, 0);

@@ -9,6 +9,7 @@ namespace EasySmart.Gateway.Tests;
 public sealed class RequestBodyTests(GatewayHost gateway)
 {
     private const string Somewhere = "/api/v1/devices/provision";
+    private const string Import = "/api/v1/devices/import";
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -21,6 +22,16 @@ public sealed class RequestBodyTests(GatewayHost gateway)
         using var fits = await SendAsync(largest, chunked);
         Assert.Equal(HttpStatusCode.OK, fits.StatusCode);
         await Envelope.AssertAsync(await SendAsync((1 << 20) + 1, chunked), 413, "payload_too_large");
+    }
+
+    [Theory]
+    [InlineData(false, 64 << 20)]
+    [InlineData(true, (64 << 20) - (1 << 20))]
+    public async Task An_import_may_have_64_MiB_and_one_byte_more_is_413(bool chunked, int largest)
+    {
+        using var fits = await SendAsync(largest, chunked, Import);
+        Assert.Equal(HttpStatusCode.OK, fits.StatusCode);
+        await Envelope.AssertAsync(await SendAsync((64 << 20) + 1, chunked, Import), 413, "payload_too_large");
     }
 
     [Fact]
@@ -47,9 +58,9 @@ public sealed class RequestBodyTests(GatewayHost gateway)
         await Envelope.AssertAsync(await gateway.Direct().SendAsync(request, Cancellation), 413, "payload_too_large");
     }
 
-    private async Task<HttpResponseMessage> SendAsync(int bytes, bool chunked)
+    private async Task<HttpResponseMessage> SendAsync(int bytes, bool chunked, string path = Somewhere)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, Somewhere) { Content = new ByteArrayContent(new byte[bytes]) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(new byte[bytes]) };
         request.Headers.Add("X-Behave", "read");
         request.Headers.TransferEncodingChunked = chunked;
         // Refused unread, the connection ends under who is still sending.

@@ -34,6 +34,7 @@ secrets=(
   'EASYSMART_IDEMPOTENCY_KEY openssl rand -base64 32'
   'EASYSMART_MQTT_INGESTION_PASSWORD random_hex 24' 'EASYSMART_MQTT_DEVICES_PASSWORD random_hex 24'
   'EASYSMART_BROKER_API_KEY random_hex 16' 'EASYSMART_BROKER_API_SECRET random_base64url'
+  'EASYSMART_MANUFACTURING_KEY random_base64url'
   'EASYSMART_WEBHOOK_API_KEY random_api_key'
   'EASYSMART_ADMIN_EMAIL echo admin@easysmart.local' 'EASYSMART_ADMIN_PASSWORD random_password'
   'EASYSMART_DEMO_EMAIL echo demo@easysmart.local' 'EASYSMART_DEMO_PASSWORD random_password'

@@ -1,3 +1,4 @@
+using EasySmart.DeviceProvisioning.Manufacturing;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Idempotency;
 using EasySmart.ServiceDefaults.OpenApi;
@@ -16,6 +17,7 @@ public static class DevicesEndpoints
             // An empty body is fine whatever it is said to be; one that is not empty must be JSON all the same.
             .Accepts<ProvisionDeviceRequest>(isOptional: true, "application/json", "*/*")
             .Idempotent<DevicesDb>();
+        devices.MapManufacturing();
         devices.MapPost("/reset", ResetDevice.HandleAsync).RequirePermission(Permissions.DevicesProvision).WithSummary("Reset a device")
             .Fails(404, "The tenant has no such device, or the caller may not reset it").Fails(409, DeviceChanges.Revoked);
 

@@ -58,8 +58,11 @@ CREATE TABLE claim_attempts (
     failures  integer NOT NULL,
     -- Not before this may the tenant try again.
     next_at   timestamptz NOT NULL,
+    -- Whether a refusal has been recorded since the last of them.
+    told      boolean NOT NULL DEFAULT false,
     PRIMARY KEY (tenant_id, device_id)
 );
+CREATE INDEX claim_attempts_device_id ON claim_attempts (device_id);
 ALTER TABLE claim_attempts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON claim_attempts USING (tenant_id = current_tenant());
 GRANT SELECT, INSERT, UPDATE, DELETE ON claim_attempts TO {{system}};

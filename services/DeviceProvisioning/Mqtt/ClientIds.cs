@@ -45,10 +45,11 @@ public sealed class ClientIds(TimeProvider clock)
     /// A device logs in: it has the id from now on for a moment, unless another device holds it. An empty id is nobody's: the broker makes
     /// one up.
     /// </summary>
-    /// <returns>False when another device's session holds it, or it is too long.</returns>
+    /// <returns>False when another device's session holds it, or it can be no device's.</returns>
     public bool TryTake(string clientId, Guid device)
     {
-        if (clientId.Length is 0 or > MaxLength)
+        // An id stands in the path of the broker's management API, where "." and ".." mean something else: it could not be shut out.
+        if (clientId is "." or ".." || clientId.Length is 0 or > MaxLength)
         {
             return clientId.Length == 0;
         }
