@@ -85,14 +85,6 @@ public static class Factory
     public static Task<HttpResponseMessage> RotateAsync(this DevicesHost host, object body) =>
         host.Anonymous().PostAsJsonAsync("/devices/credentials/rotate", body, Cancellation);
 
-    public static async Task<JsonElement> OkAsync(this Task<HttpResponseMessage> call)
-    {
-        using var answer = await call;
-        var text = await answer.Content.ReadAsStringAsync(Cancellation);
-        Assert.True(answer.StatusCode == HttpStatusCode.OK, $"{answer.StatusCode}: {text}");
-        return JsonSerializer.Deserialize<JsonElement>(text);
-    }
-
     public static async Task<string> StatusAsync(this DevicesHost host, ImportedDevice device) =>
         (await host.BootstrapAsync(device.ByHardware()).OkAsync()).GetProperty("status").GetString()!;
 
