@@ -2,7 +2,6 @@ using EasySmart.DeviceProvisioning.Mqtt;
 using Microsoft.Extensions.Options;
 using MQTTnet;
 using MQTTnet.Exceptions;
-using MQTTnet.Formatter;
 using MQTTnet.Protocol;
 using Polly;
 
@@ -15,19 +14,9 @@ namespace EasySmart.DeviceProvisioning.Messages;
 public sealed partial class BrokerSession(
     IOptions<MqttOptions> options, MessageIntake intake, TimeProvider clock, ILogger<BrokerSession> logger) : BackgroundService
 {
-    private const string Account = "device-provisioning";
-
     private static readonly MqttClientFactory s_factory = new();
 
-    // Of ours at a time: the broker holds the rest.
-    private const ushort ReceiveMaximum = 100;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(30);
-
     private volatile IMqttClient? _client;
-
-    /// <summary>What it subscribes to.</summary>
-    public static IReadOnlyList<string> Subscriptions { get; } = ["tenants/+/devices/+/status", "tenants/+/devices/+/events/commands/+"];
 
     /// <summary>Connected and subscribed.</summary>
     public bool IsUp => _client is { IsConnected: true };
@@ -91,7 +80,8 @@ public sealed partial class BrokerSession(
         client.ApplicationMessageReceivedAsync += received => intake.TakeAsync(received, stopping);
         try
         {
-            await ConnectAsync(client, cancellation);
+            await BrokerLogin.LogInAsync(client, options.Value, cancellation);
+            LogConnected();
             return client;
         }
         catch
@@ -129,39 +119,6 @@ public sealed partial class BrokerSession(
                 await LeaveAsync(client);
             }
         }
-    }
-
-    private async Task ConnectAsync(IMqttClient client, CancellationToken cancellation)
-    {
-        var own = options.Value;
-        var connected = await client.ConnectAsync(
-            new MqttClientOptionsBuilder().WithProtocolVersion(MqttProtocolVersion.V500).WithTcpServer(own.Host, own.Port).WithTimeout(Patience)
-                .WithClientId(own.ClientId).WithCredentials(ServiceAccounts.Prefix + Account, own.ServiceAccounts[Account])
-                .WithCleanStart(false).WithSessionExpiryInterval((uint)TimeSpan.FromDays(own.SessionExpiryDays).TotalSeconds)
-                .WithReceiveMaximum(ReceiveMaximum).WithKeepAlivePeriod(KeepAlive).Build(),
-            cancellation);
-        if (connected.ResultCode != MqttClientConnectResultCode.Success)
-        {
-            throw new MqttCommunicationException($"The broker refuses us: {connected.ResultCode}");
-        }
-
-        var subscribe = s_factory.CreateSubscribeOptionsBuilder();
-        foreach (var topic in Subscriptions)
-        {
-            // What is retained tells how things stand when the session is new; a session that was kept has heard of it.
-            subscribe.WithTopicFilter(filter => filter.WithTopic(own.SharedSubscription ? $"$share/{Account}/{topic}" : topic)
-                .WithAtLeastOnceQoS().WithRetainHandling(
-                    own.SharedSubscription ? MqttRetainHandling.DoNotSendOnSubscribe : MqttRetainHandling.SendAtSubscribeIfNewSubscriptionOnly));
-        }
-
-        var answer = await client.SubscribeAsync(subscribe.Build(), cancellation);
-        if (answer.Items.FirstOrDefault(item => item.ResultCode >= MqttClientSubscribeResultCode.UnspecifiedError) is { } refused)
-        {
-            await client.DisconnectAsync(cancellationToken: cancellation);
-            throw new MqttCommunicationException($"The broker refuses our subscription: {refused.ResultCode}");
-        }
-
-        LogConnected();
     }
 
     private async Task LeaveAsync(IMqttClient client)

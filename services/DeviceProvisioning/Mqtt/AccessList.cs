@@ -17,7 +17,7 @@ public static class AccessList
         {
             ["ingestion"] = [Subscribe("tenants/+/devices/+/telemetry/#"), Publish("tenants/+/devices/+/events/errors"), DenyTheRest],
             ["device-provisioning"] =
-                [.. BrokerSession.Subscriptions.Select(Subscribe), Publish("tenants/+/devices/+/commands/#"), DenyTheRest],
+                [.. BrokerLogin.Subscriptions.Select(Subscribe), Publish("tenants/+/devices/+/commands/#"), DenyTheRest],
         };
 
     /// <summary>For who is not let in.</summary>
