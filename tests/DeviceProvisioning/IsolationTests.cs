@@ -59,6 +59,8 @@ public sealed class IsolationTests(DevicesHost host)
     [InlineData("UPDATE devices SET hardware_id = 'mine'")]
     [InlineData("SELECT * FROM registry")]
     [InlineData("SELECT * FROM tenants")]
+    [InlineData("SELECT * FROM used_signatures")]
+    [InlineData("SELECT * FROM claim_attempts")]
     [InlineData("SELECT * FROM session_ends")]
     [InlineData("UPDATE commands SET state = 'acknowledged'")]
     [InlineData("DELETE FROM mqtt_sessions")]

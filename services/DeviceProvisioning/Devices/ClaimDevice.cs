@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Security.Cryptography;
 using EasySmart.Contracts.DeviceProvisioning;
 using EasySmart.DeviceProvisioning.Manufacturing;
 using EasySmart.DeviceProvisioning.Quotas;
@@ -30,7 +29,7 @@ public static class ClaimDevice
             return Problem.BadRequest("device_id", "Exactly one of device_id and hardware_id is needed");
         }
 
-        var earlier = await CheckEarlierCodeAsync(db, request, tenant.Id, bcrypt, clock, cancellation);
+        var earlier = await StoredClaimCode.CheckEarlierAsync(db, request, tenant.Id, bcrypt, clock.GetUtcNow(), cancellation);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
         if (await LockAsync(db, request, cancellation) is not { } device)
         {
@@ -42,7 +41,7 @@ public static class ClaimDevice
             return Problem.Conflict(device.Status == DeviceStatus.Revoked ? "Device is revoked" : "Device is already claimed");
         }
 
-        if (await CodeOfAsync(db, device.Id, cancellation) is not { } code || code is { ClaimCodeSha256: null, ClaimCodeBcrypt: null })
+        if (await StoredClaimCode.OfAsync(db, device.Id, cancellation) is not { } code)
         {
             return Problem.Conflict("Device has no claim code");
         }
@@ -74,7 +73,7 @@ public static class ClaimDevice
         (device.Status, device.ClaimedAt) = (DeviceStatus.Claimed, now);
         device.Version = await db.NextVersionAsync(cancellation);
         await SaveWithLabelAsync(db, device, code.FactoryLabel, cancellation);
-        await OpenDeliveryAsync(db, device.Id, request.ClaimCode, now + options.Value.DeliveryWindow, cancellation);
+        await StoredClaimCode.AcceptAsync(db, device.Id, request.ClaimCode, now + options.Value.DeliveryWindow, cancellation);
         db.Publish(device.Changed(now, caller.RequestId), device.Id.ToString());
         Registration.Announce(db, device, caller, "claim", clock);
         await db.SaveChangesAsync(cancellation);
@@ -91,26 +90,8 @@ public static class ClaimDevice
         }
     }
 
-    // Before the row is locked: this takes its time and may have to wait its turn, and a connection would wait with it.
-    private static async Task<string?> CheckEarlierCodeAsync(
-        DevicesDb db, ClaimDeviceRequest request, Guid tenant, BcryptChecks bcrypt, TimeProvider clock, CancellationToken cancellation)
-    {
-        var now = clock.GetUtcNow();
-        var hash = await db.Database.SqlQuery<string>(
-            $"""
-            SELECT r.claim_code_bcrypt AS "Value" FROM devices d JOIN registry r ON r.device_id = d.id
-            WHERE (d.id = {request.DeviceId} OR d.hardware_id = {request.HardwareId}) AND d.status = 'unclaimed' AND r.claim_code_bcrypt IS NOT NULL
-                AND NOT EXISTS (SELECT FROM claim_attempts a WHERE a.tenant_id = {tenant} AND a.device_id = d.id AND a.next_at > {now})
-            """).SingleOrDefaultAsync(cancellation);
-        return hash is not null && await bcrypt.IsRightAsync(hash, request.ClaimCode.Trim(), cancellation) ? hash : null;
-    }
-
     private static Task<Device?> LockAsync(DevicesDb db, ClaimDeviceRequest request, CancellationToken cancellation) => db.Devices
         .FromSql($"SELECT * FROM devices WHERE id = {request.DeviceId} OR hardware_id = {request.HardwareId} FOR UPDATE").SingleOrDefaultAsync(cancellation);
-
-    private static Task<Code?> CodeOfAsync(DevicesDb db, Guid device, CancellationToken cancellation) => db.Database
-        .SqlQuery<Code>($"SELECT claim_code_sha256, claim_code_bcrypt, factory_label FROM registry WHERE device_id = {device}")
-        .SingleOrDefaultAsync(cancellation);
 
     // Its label from the factory where nobody else has it by now. EF Core goes back to its savepoint after a clash.
     private static async Task SaveWithLabelAsync(DevicesDb db, Device device, string? factoryLabel, CancellationToken cancellation)
@@ -128,25 +109,6 @@ public static class ClaimDevice
                 device.DeviceLabel = DeviceLabelAttribute.MakeUp();
             }
         }
-    }
-
-    // A code whose slow hash came from the earlier system has just been shown: from here on its quick one does.
-    private static Task<int> OpenDeliveryAsync(DevicesDb db, Guid device, string code, DateTimeOffset until, CancellationToken cancellation) =>
-        db.Database.ExecuteSqlAsync(
-            $"""
-            UPDATE registry SET delivery_until = {until}, delivered_at = NULL, claim_code_sha256 = {ClaimCode.Hash(device, code)}, claim_code_bcrypt = NULL
-            WHERE device_id = {device}
-            """,
-            cancellation);
-
-    private sealed record Code(byte[]? ClaimCodeSha256, string? ClaimCodeBcrypt, string? FactoryLabel)
-    {
-        /// <param name="device">The device.</param>
-        /// <param name="shown">The code that was shown.</param>
-        /// <param name="passed">The hash of the earlier system that the shown code has passed; null when there is none or it has not.</param>
-        internal bool Matches(Guid device, string shown, string? passed) => ClaimCodeSha256 is { } hash
-            ? CryptographicOperations.FixedTimeEquals(hash, ClaimCode.Hash(device, shown))
-            : ClaimCodeBcrypt == passed;
     }
 }
 
