@@ -32,7 +32,8 @@ public sealed class CredentialRouteTests(DevicesHost host)
         Assert.Matches("^[0-9a-f]{64}$", Text(rotated, "device_secret"));
         Assert.Equal("deny", await _broker.ResultOfAsync(device.mqtt_username, device.device_secret));
         Assert.Equal("allow", await _broker.ResultOfAsync(device.mqtt_username, Text(rotated, "device_secret")));
-        Assert.Equal(1, await host.SessionEndsAsync(device.device_id));
+        Assert.Equal(1, await host.ScalarAsync<long>(
+            "SELECT count(*) FROM owed_ends WHERE device_id = $1 AND credential_id IS NOT NULL AND due_at <= now()", device.device_id));
         Assert.Single((await Client.ViewAsync(device.device_id)).GetProperty("credentials").EnumerateArray());
         var audit = await host.Events.ExpectAsync<AuditRecorded>(e => e.DeviceId == device.device_id && e.EventType == "device.credentials_rotated");
         Assert.Equal(0, audit.Metadata!.Value.GetProperty("overlap_seconds").GetInt32());

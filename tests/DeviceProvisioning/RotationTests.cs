@@ -15,15 +15,16 @@ public sealed class RotationTests(DevicesHost host)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Without_overlap_the_old_one_is_dead_and_every_session_owes_its_end(bool caller)
+    public async Task Without_overlap_the_old_one_is_dead_and_its_sessions_are_owed_their_end(bool caller)
     {
         var device = await host.Installer(_tenant).ProvisionAsync();
+        var old = await host.ScalarAsync<Guid>("SELECT id FROM credentials WHERE device_id = $1", device.device_id);
         var (secret, ends) = await RotateAsync(device.device_id, TimeSpan.Zero, caller);
         Assert.Matches("^[0-9a-f]{64}$", secret);
         Assert.Equal("deny", await host.Broker().ResultOfAsync(device.mqtt_username, device.device_secret));
         Assert.Equal("allow", await host.Broker().ResultOfAsync(device.mqtt_username, secret));
         var end = Assert.Single(ends);
-        Assert.Equal((_tenant, device.device_id, null, device.device_label), (end.TenantId, end.DeviceId, end.CredentialId, end.Label));
+        Assert.Equal((_tenant, device.device_id, old, device.device_label), (end.TenantId, end.DeviceId!.Value, end.CredentialId!.Value, end.Label));
         Assert.True(end.DueAt <= DateTimeOffset.UtcNow);
     }
 

@@ -51,7 +51,12 @@ internal static class Fleet
     }
 
     /// <summary>The number of a program's process.</summary>
-    public static async Task<int> ProcessOfAsync(string program) => int.Parse(await SuperviseAsync("pid", program), CultureInfo.InvariantCulture);
+    public static async Task<int> ProcessOfAsync(string program)
+    {
+        // The supervisor says 0 while it has not started it again yet, and that is no success.
+        var pid = await Eventually.GetAsync(async () => await SuperviseAsync("pid", program) is var text and not "0" ? text : null);
+        return int.Parse(pid, CultureInfo.InvariantCulture);
+    }
 
     /// <summary>Stops a server for as long as the answer is not disposed.</summary>
     public static async Task<IAsyncDisposable> StoppedAsync(string program)

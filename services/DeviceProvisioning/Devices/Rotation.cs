@@ -22,22 +22,14 @@ public static class Rotation
         DevicesDb db, Device lockedDevice, TimeSpan overlap, DateTimeOffset now, CancellationToken cancellation)
     {
         var (device, tenant) = (lockedDevice.Id, lockedDevice.TenantId!.Value);
-        if (overlap == TimeSpan.Zero)
-        {
-            await db.Credentials.Where(c => c.DeviceId == device && c.TenantId == tenant).ExecuteDeleteAsync(cancellation);
-            db.Add(SessionEnd.Of(lockedDevice, now));
-        }
-        else
-        {
-            // At most two secrets at a time: a device that rotates often must not collect a bunch of keys.
-            var kept = await KeepNewestAsync(db, device, tenant, overlap, cancellation);
-            var spared = kept.Select(k => k.Id).SingleOrDefault();
-            var others = await db.Credentials.Where(c => c.DeviceId == device && c.TenantId == tenant && c.Id != spared).Select(c => c.Id).ToListAsync(cancellation);
-            await db.Credentials.Where(c => others.Contains(c.Id)).ExecuteDeleteAsync(cancellation);
-            db.AddRange(others.Select(id => EndOf(lockedDevice, id, now)));
-            db.AddRange(kept.Select(k => EndOf(lockedDevice, k.Id, k.ValidUntil)));
-        }
-
+        // At most two secrets at a time: a device that rotates often must not collect a bunch of keys.
+        var kept = overlap == TimeSpan.Zero ? [] : await KeepNewestAsync(db, device, tenant, overlap, cancellation);
+        var spared = kept.Select(k => k.Id).SingleOrDefault();
+        var others = await db.Credentials.Where(c => c.DeviceId == device && c.TenantId == tenant && c.Id != spared).Select(c => c.Id).ToListAsync(cancellation);
+        await db.Credentials.Where(c => others.Contains(c.Id)).ExecuteDeleteAsync(cancellation);
+        // By secret, so that a session that the new one opens right after this is left alone.
+        db.AddRange(others.Select(id => EndOf(lockedDevice, id, now)));
+        db.AddRange(kept.Select(k => EndOf(lockedDevice, k.Id, k.ValidUntil)));
         var secret = Credential.MakeSecret();
         db.Add(Credential.For(lockedDevice, tenant, secret));
         return secret;

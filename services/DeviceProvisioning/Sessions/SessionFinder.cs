@@ -36,8 +36,8 @@ public sealed class SessionFinder([FromKeyedServices(DataSources.System)] Npgsql
             string[] usernames = owed.Label is { } label ? [device.ToString(), label] : [device.ToString()];
             await foreach (var found in broker.OfAsync(usernames, cancellation))
             {
-                // A label may be another device's by now.
-                if (found.Clientid is { } id && (found.IdOf("device_id") ?? device) == device
+                // A label may be another device's by now, and the device another tenant's.
+                if (found.Clientid is { } id && (found.IdOf("device_id") ?? device) == device && (found.IdOf("tenant_id") ?? owed.Tenant) == owed.Tenant
                     && (owed.Credential is null || found.IdOf("credential_id") == owed.Credential))
                 {
                     listed.Add(id);
