@@ -5,8 +5,8 @@ namespace EasySmart.DeviceProvisioning.Commands;
 /// <summary>A command and what became of it.</summary>
 /// <param name="CommandId">Its id, which the device answers under.</param>
 /// <param name="DeviceId">The device.</param>
-/// <param name="Name">What to do. <example>reboot</example></param>
-/// <param name="Payload">Whatever else the device needs to know; null when nothing.</param>
+/// <param name="Name">What to do. <example>open-valve</example></param>
+/// <param name="Payload">Whatever else the device needs to know; null when nothing. <example>{"percent": 40}</example></param>
 /// <param name="State">
 /// How far it has come. A command whose answer comes late, after it had <c>expired</c>, is <c>acknowledged</c> or <c>failed</c> all the same if it
 /// had been sent: the device did it, or could not.
@@ -15,7 +15,7 @@ namespace EasySmart.DeviceProvisioning.Commands;
 /// <param name="ExpiresAt">From when on it is not delivered any more.</param>
 /// <param name="SentAt">When the broker last took it for the device; null when it has not.</param>
 /// <param name="FinishedAt">When it was answered or expired; null while it is open.</param>
-/// <param name="Result">What the device answered; null when nothing.</param>
+/// <param name="Result">What the device answered; null when nothing. <example>{"percent": 40}</example></param>
 /// <param name="Error">What the device said went wrong; null when nothing. <example>valve is stuck</example></param>
 public sealed record CommandView(
     Guid CommandId,

@@ -78,7 +78,7 @@ public static class CreateCommand
 
 /// <summary>What to do.</summary>
 /// <param name="Name">
-/// The command, which is the last part of its topic: 1 to 64 letters, digits, <c>_</c> and <c>-</c>. <example>reboot</example>
+/// The command, which is the last part of its topic: 1 to 64 letters, digits, <c>_</c> and <c>-</c>. <example>open-valve</example>
 /// </param>
 /// <param name="Payload">Whatever else the device needs to know: any JSON of at most 64 KiB.</param>
 /// <param name="ExpiresInSeconds">How long it waits for a device that is away; at most 7 days. <example>3600</example></param>

@@ -4,7 +4,7 @@ namespace EasySmart.DeviceProvisioning.Manufacturing;
 
 /// <summary>What became of one line. The last line of the answer has the counts instead: <c>lines, created, exists, reissued, errors</c>.</summary>
 /// <param name="Line">Its place in the file, from 1. <example>2</example></param>
-/// <param name="Result"><c>created</c>, <c>exists</c>, <c>reissued</c> or <c>error</c>.</param>
+/// <param name="Result"><c>created</c>, <c>exists</c>, <c>reissued</c> or <c>error</c>. <example>created</example></param>
 /// <param name="HardwareId">As it was sent. <example>ES-00A1B2C3</example></param>
 /// <param name="DeviceId">The device's id.</param>
 /// <param name="DeviceLabel">Its label, if it has one. <example>pump-7</example></param>
