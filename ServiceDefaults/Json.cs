@@ -1,6 +1,9 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 using Microsoft.AspNetCore.Http.Json;
 
 namespace EasySmart.ServiceDefaults;
@@ -24,7 +27,20 @@ public static class Json
         options.AllowDuplicateProperties = false;
         options.Converters.Add(new JsonStringEnumConverter(Naming, allowIntegerValues: false));
         options.Converters.Add(new UtcTimestampConverter());
+        options.Converters.Add(new AnyJsonConverter());
         return options;
+    }
+
+    // The framework takes any bytes for the text in JSON that passes through, and fails when that is looked at later.
+    private sealed class AnyJsonConverter : JsonConverter<JsonElement>
+    {
+        public override JsonElement Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        {
+            var element = JsonMetadataServices.JsonElementConverter.Read(ref reader, typeToConvert, options);
+            return Utf8.IsValid(JsonMarshal.GetRawUtf8Value(element)) ? element : throw new JsonException("Is not UTF-8");
+        }
+
+        public override void Write(Utf8JsonWriter writer, JsonElement value, JsonSerializerOptions options) => value.WriteTo(writer);
     }
 
     private sealed class UtcTimestampConverter : JsonConverter<DateTimeOffset>

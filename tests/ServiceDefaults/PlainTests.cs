@@ -43,6 +43,19 @@ public sealed class PlainTests
     }
 
     [Theory]
+    [InlineData("{\"a\": \"\u00e9\"}", true)]
+    [InlineData("{\"a\": 1, \"a\": 2}", false)]
+    [InlineData("{\"a\": \"b\u00ff\"}", false)]
+    [InlineData("\"\u00e2\u0082\"", false)]
+    public void Any_JSON_that_passes_through_is_UTF8_with_no_doubled_names(string latin1, bool passes)
+    {
+        // Bytes above 127 stand for themselves, but for the one that is written as UTF-8 would.
+        var bytes = passes ? System.Text.Encoding.UTF8.GetBytes(latin1) : System.Text.Encoding.Latin1.GetBytes(latin1);
+        var read = Record.Exception(() => JsonSerializer.Deserialize<JsonElement?>(bytes, Json.Options));
+        Assert.True(passes ? read is null : read is JsonException, read?.ToString());
+    }
+
+    [Theory]
     [InlineData("53100", true)]
     [InlineData("57P03", true)]
     [InlineData("40P01", true)]

@@ -6,16 +6,18 @@ namespace EasySmart.Fleet.Tests.Api;
 /// <summary>For every id that stands in a path: how a tenant comes to have such an object. A new id is a new line.</summary>
 internal static class PathObjects
 {
-    private static readonly Dictionary<string, Func<Tenant, Task<string>>> Makers = new()
+    // What is below another object is made by a call to the path so far, with that object in it.
+    private static readonly Dictionary<string, Func<Tenant, string, Task<string>>> Makers = new()
     {
-        ["tenant_id"] = tenant => Task.FromResult(tenant.Id.ToString()),
-        ["user_id"] = tenant => Task.FromResult(tenant.UserId.ToString()),
-        ["device_id"] = async tenant => (await tenant.ProvisionAsync()).Id.ToString(),
-        ["session_id"] = async tenant => FieldOf(await tenant.ReadAsync(HttpMethod.Get, "/api/v1/auth/sessions"), "session_id"),
-        ["invitation_id"] = async tenant => FieldOf(
+        ["tenant_id"] = (tenant, _) => Task.FromResult(tenant.Id.ToString()),
+        ["user_id"] = (tenant, _) => Task.FromResult(tenant.UserId.ToString()),
+        ["device_id"] = async (tenant, _) => (await tenant.ProvisionAsync()).Id.ToString(),
+        ["command_id"] = async (tenant, above) => FieldOf(await tenant.ReadAsync(HttpMethod.Post, above, new { name = "walk" }), "command_id"),
+        ["session_id"] = async (tenant, _) => FieldOf(await tenant.ReadAsync(HttpMethod.Get, "/api/v1/auth/sessions"), "session_id"),
+        ["invitation_id"] = async (tenant, _) => FieldOf(
             await tenant.ReadAsync(HttpMethod.Post, "/api/v1/users/invitations", new { email = $"{Guid.NewGuid():N}@example.com", role = "tenant_user" }),
             "invitation_id"),
-        ["api_key_id"] = async tenant => FieldOf(
+        ["api_key_id"] = async (tenant, _) => FieldOf(
             await tenant.ReadAsync(HttpMethod.Post, "/api/v1/api-keys", new { name = "walk", scopes = new[] { "telemetry:read" } }), "api_key_id"),
     };
 
@@ -25,7 +27,8 @@ internal static class PathObjects
         var path = operation.Path;
         foreach (var parameter in operation.PathParameters)
         {
-            path = path.Replace($"{{{parameter}}}", await MakeAsync(parameter, tenant), StringComparison.Ordinal);
+            var at = path.IndexOf($"{{{parameter}}}", StringComparison.Ordinal);
+            path = path.Replace($"{{{parameter}}}", await MakeAsync(parameter, tenant, path[..at].TrimEnd('/')), StringComparison.Ordinal);
         }
 
         return path;
@@ -35,12 +38,12 @@ internal static class PathObjects
     public static string Fill(Operation operation, string text) =>
         operation.PathParameters.Aggregate(operation.Path, (path, parameter) => path.Replace($"{{{parameter}}}", text, StringComparison.Ordinal));
 
-    private static Task<string> MakeAsync(string parameter, Tenant tenant)
+    private static Task<string> MakeAsync(string parameter, Tenant tenant, string above)
     {
         Assert.True(
             Makers.TryGetValue(parameter, out var make),
             $"No test knows how to make an object for {{{parameter}}}: add a line to {nameof(PathObjects)}.{nameof(Makers)} that makes one over HTTP");
-        return make!(tenant);
+        return make!(tenant, above);
     }
 
     private static string FieldOf(JsonElement answer, string name) =>

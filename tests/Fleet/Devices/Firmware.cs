@@ -20,7 +20,7 @@ internal sealed class Firmware(string? hardwareId, Guid? deviceId, string key) :
 {
     private const int Buffer = 1024;
 
-    private int _calls;
+    private DateTime _signedAt;
     private IMqttClient? _mqtt;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -97,11 +97,12 @@ internal sealed class Firmware(string? hardwareId, Guid? deviceId, string key) :
         return ValueTask.CompletedTask;
     }
 
-    // A signature passes once, so no two calls may be of the same second: each is signed a second earlier than the one before.
+    // A signature passes once, so no two calls may be of the same second: who calls faster signs a little ahead of time.
     private string SignedBody()
     {
-        var identity = hardwareId ?? DeviceId.ToString();
-        var timestamp = DateTime.UtcNow.AddSeconds(-_calls++ % 250).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        var (identity, now, next) = (hardwareId ?? DeviceId.ToString(), DateTime.UtcNow, _signedAt.AddSeconds(1));
+        _signedAt = now > next ? now : next;
+        var timestamp = _signedAt.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         var signature = Factory.Hex(HMACSHA256.HashData(Encoding.ASCII.GetBytes(key), Encoding.ASCII.GetBytes($"{identity}:{timestamp}")));
         return $$"""{"{{(hardwareId is null ? "device_id" : "hardware_id")}}":"{{identity}}","timestamp":"{{timestamp}}","signature":"{{signature}}"}""";
     }
