@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
@@ -36,7 +37,11 @@ public sealed record ErrorEnvelope(
 
         var usual = Usual(status);
         var envelope = new ErrorEnvelope(code ?? usual.Code, message ?? usual.Message, context.TraceIdentifier, details);
-        await context.Response.WriteAsJsonAsync(envelope, Json.Options, context.RequestAborted);
+        // With its length, not chunked: firmware reads some of these, and cannot put chunks together.
+        var body = JsonSerializer.SerializeToUtf8Bytes(envelope, Json.Options);
+        context.Response.ContentType = "application/json; charset=utf-8";
+        context.Response.ContentLength = body.Length;
+        await context.Response.Body.WriteAsync(body, context.RequestAborted);
     }
 
     internal static (string Code, string Message) Usual(int status) => status switch
@@ -48,7 +53,7 @@ public sealed record ErrorEnvelope(
         405 => ("method_not_allowed", "This route does not take this method; see the Allow header"),
         409 => ("conflict", "This conflicts with what is there already"),
         413 => ("payload_too_large", "The body is larger than this route takes"),
-        415 => ("unsupported_media_type", "This route takes application/json"),
+        415 => ("unsupported_media_type", "This route does not take a body of this media type"),
         429 => ("rate_limited", "Too many requests; see the Retry-After header"),
         503 => ("service_unavailable", "Not available right now; try again shortly"),
         504 => ("gateway_timeout", "The service behind this route did not answer in time"),

@@ -14,7 +14,9 @@ public sealed class BringOverTests(DevicesHost host)
     [Fact]
     public async Task An_active_device_keeps_its_id_and_its_tenant()
     {
-        var device = await host.BringOverAsync(new { device_id = _id, tenant_id = _tenant, status = "active", device_label = Calls.NewLabel() });
+        var hash = BCrypt.Net.BCrypt.HashPassword("an old secret", 4);
+        var device = await host.BringOverAsync(
+            new { device_id = _id, tenant_id = _tenant, status = "active", device_label = Calls.NewLabel(), device_secret_bcrypt = hash });
         Assert.Equal(("created", _id), (device.result, device.device_id));
         Assert.Null(device.hardware_id);
         Assert.Null(device.hardware_id_key);

@@ -155,6 +155,17 @@ public sealed class LoginTests(DevicesHost host)
     }
 
     [Fact]
+    public async Task Another_devices_id_is_no_client_id_also_while_that_device_is_away()
+    {
+        var (device, another) = (await host.Installer(_tenant).ProvisionAsync(), await host.Installer(Guid.CreateVersion7()).ProvisionAsync());
+        await host.KnowsAsync(device);
+        Assert.Equal("deny", await _broker.ResultOfAsync(another.mqtt_username, another.device_secret, device.device_id.ToString()));
+        Assert.Equal("deny", await _broker.ResultOfAsync(another.mqtt_username, another.device_secret, device.device_id.ToString("N")));
+        Assert.Equal("allow", await _broker.ResultOfAsync(another.mqtt_username, another.device_secret, Guid.NewGuid().ToString()));
+        Assert.Equal("allow", await _broker.ResultOfAsync(device.mqtt_username, device.device_secret, device.device_id.ToString()));
+    }
+
+    [Fact]
     public async Task Without_the_hook_key_nothing_is_answered()
     {
         var device = await host.Installer(_tenant).ProvisionAsync();

@@ -80,9 +80,9 @@ public static class CreateCommand
 /// <param name="Name">
 /// The command, which is the last part of its topic: 1 to 64 letters, digits, <c>_</c> and <c>-</c>. <example>open-valve</example>
 /// </param>
-/// <param name="Payload">Whatever else the device needs to know: any JSON of at most 64 KiB.</param>
+/// <param name="Payload">Whatever else the device needs to know: any JSON of at most 64 KiB. <example>{"percent": 40}</example></param>
 /// <param name="ExpiresInSeconds">How long it waits for a device that is away; at most 7 days. <example>3600</example></param>
 public sealed record CreateCommandRequest(
-    [property: Required, RegularExpression("^[A-Za-z0-9_-]{1,64}$", ErrorMessage = "Must be 1 to 64 letters, digits, _ and -")] string Name,
+    [property: Required(ErrorMessage = "Is needed"), RegularExpression("^[A-Za-z0-9_-]{1,64}$", ErrorMessage = "Must be 1 to 64 letters, digits, _ and -")] string Name,
     JsonElement? Payload = null,
-    [property: Range(1, 604_800)] int? ExpiresInSeconds = null);
+    [property: Range(1, 604_800, ErrorMessage = "Must be from {1} to {2}")] int? ExpiresInSeconds = null);

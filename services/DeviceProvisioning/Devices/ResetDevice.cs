@@ -35,29 +35,33 @@ public static class ResetDevice
         var now = clock.GetUtcNow();
         // Before they are cleared.
         var audit = caller.Audit(clock, "device.reset", "reset", metadata: new { device_label = device.DeviceLabel, status = device.Status });
-        await ForgetOwnerAsync(db, tenant.Id, id, now, cancellation);
+        var made = await ForgetOwnerAsync(db, tenant.Id, id, now, cancellation);
         db.Add(SessionEnd.Of(device, now));
         Clear(device);
         await TakeFactoryLabelAsync(db, device, cancellation);
         await db.SaveChangedAsync(device, audit.On(id, tenant.Id) with { Severity = "warning" }, cancellation);
         await transaction.CommitAsync(cancellation);
         logins.Forget(id);
-        return TypedResults.Ok(new DeviceReset("ok", "Device was reset and can be claimed again"));
+        return TypedResults.Ok(new DeviceReset("ok", made
+            ? "Device was reset and can be claimed again"
+            : "Device was reset; it has no claim code: the operator can give it one by an import of its device_id"));
     }
 
     private static bool MayReset(Caller caller, Device device) => caller.Role != "tenant_user" || device.OwnerUserId == caller.Id;
 
-    private static async Task ForgetOwnerAsync(DevicesDb db, Guid tenant, Guid id, DateTimeOffset now, CancellationToken cancellation)
+    /// <returns>Whether it is in the registry; who provisioned it otherwise made it up.</returns>
+    private static async Task<bool> ForgetOwnerAsync(DevicesDb db, Guid tenant, Guid id, DateTimeOffset now, CancellationToken cancellation)
     {
         await db.Credentials.Where(c => c.DeviceId == id).ExecuteDeleteAsync(cancellation);
         await db.Database.ExecuteSqlAsync($"DELETE FROM claim_attempts WHERE device_id = {id}", cancellation);
-        await db.Database.ExecuteSqlAsync($"UPDATE registry SET delivery_until = NULL, delivered_at = NULL WHERE device_id = {id}", cancellation);
         await db.Database.ExecuteSqlAsync(
             $"""
             UPDATE commands SET state = 'failed', error = 'device was reset', finished_at = {now}
             WHERE tenant_id = {tenant} AND device_id = {id} AND state IN ('queued', 'sent')
             """,
             cancellation);
+        return await db.Database.ExecuteSqlAsync(
+            $"UPDATE registry SET delivery_until = NULL, delivered_at = NULL WHERE device_id = {id}", cancellation) == 1;
     }
 
     private static void Clear(Device device)

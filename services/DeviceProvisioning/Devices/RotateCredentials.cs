@@ -38,7 +38,8 @@ public static class RotateCredentials
         var audit = caller.Audit(clock, "device.credentials_rotated", "rotate", metadata: new { overlap_seconds = overlap });
         db.Publish(audit.On(deviceId, tenant.Id), deviceId.ToString());
         await db.SaveChangesAsync(cancellation);
-        var until = await db.Credentials.Where(c => c.DeviceId == deviceId && c.TenantId == tenant.Id).MaxAsync(c => c.ValidUntil, cancellation);
+        var until = await db.Credentials.Where(c => c.DeviceId == deviceId && c.TenantId == tenant.Id && c.ValidUntil != null)
+            .OrderByDescending(c => c.ValidFrom).ThenByDescending(c => c.Id).Select(c => c.ValidUntil).FirstOrDefaultAsync(cancellation);
         await transaction.CommitAsync(cancellation);
         // With an Idempotency-Key the commit comes after this handler, and before the answer begins.
         response.OnStarting(() =>
@@ -58,7 +59,10 @@ public static class RotateCredentials
 }
 
 /// <summary>The body, which may be absent.</summary>
-/// <param name="OverlapSeconds">How long the secret so far passes beside the new one: 0 to 604800 (7 days); 0 when absent. <example>3600</example></param>
+/// <param name="OverlapSeconds">
+/// How long the secret so far passes beside the new one: 0 to 604800 (7 days). 0, or absent, ends all earlier ones at once; otherwise those
+/// that are running out already keep their time, and at most eight pass in all. <example>3600</example>
+/// </param>
 public sealed record RotateCredentialsRequest(
     [property: Range(0, Rotation.MaxOverlapSeconds, ErrorMessage = "Must be from {1} to {2}")] int? OverlapSeconds = null);
 

@@ -39,7 +39,8 @@ internal sealed class ImportRows(NpgsqlTransaction transaction, string keyId, Da
 
     private const string Reissue =
         """
-        UPDATE registry r SET claim_code_sha256 = n.sha256, claim_code_bcrypt = NULL FROM unnest($1, $2) n (id, sha256) WHERE r.device_id = n.id
+        INSERT INTO registry (device_id, claim_code_sha256, key_id, imported_at) SELECT id, sha256, $3, $4 FROM unnest($1, $2) n (id, sha256)
+        ON CONFLICT (device_id) DO UPDATE SET claim_code_sha256 = excluded.claim_code_sha256, claim_code_bcrypt = NULL
         """;
 
     /// <summary>Those of the devices that are there already; locked for the transaction where asked.</summary>
@@ -96,12 +97,13 @@ internal sealed class ImportRows(NpgsqlTransaction transaction, string keyId, Da
         return [.. versions.Keys];
     }
 
-    /// <summary>Gives devices other claim codes.</summary>
+    /// <summary>Gives devices other claim codes; and those that came by provisioning and were reset a place in the registry.</summary>
     internal async Task ReissueAsync(Dictionary<Guid, string> codes, CancellationToken cancellation)
     {
         if (codes.Count > 0)
         {
-            await ExecuteAsync(Reissue, cancellation, codes.Keys.ToArray(), codes.Select(code => ClaimCode.Hash(code.Key, code.Value)).ToArray());
+            var hashes = codes.Select(code => ClaimCode.Hash(code.Key, code.Value)).ToArray();
+            await ExecuteAsync(Reissue, cancellation, codes.Keys.ToArray(), hashes, keyId, now);
         }
     }
 

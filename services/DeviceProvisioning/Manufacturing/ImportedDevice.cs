@@ -82,6 +82,8 @@ public sealed partial record ImportedDevice
             _ when status is null => "status: unclaimed, claimed, active, suspended or revoked",
             _ when tenant is null && status is not (DeviceStatus.Unclaimed or DeviceStatus.Revoked) => "status: needs a tenant_id",
             _ when tenant is not null && status == DeviceStatus.Unclaimed => "status: unclaimed has no tenant_id",
+            _ when tenant is not null && status is DeviceStatus.Claimed or DeviceStatus.Active && !fields.ContainsKey("device_secret_bcrypt") =>
+                "device_secret_bcrypt: needed where there is a tenant_id, or the device could not log in",
             _ when tenant is null && fields.ContainsKey("device_secret_bcrypt") => "device_secret_bcrypt: needs a tenant_id",
             _ when HashFault("device_secret_bcrypt", "claim_code_bcrypt") is { } hash => hash,
             _ when fields.GetValueOrDefault(LegacySigningField) is not (null or "true" or "false") => $"{LegacySigningField}: true or false",

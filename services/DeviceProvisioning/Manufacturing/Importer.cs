@@ -104,7 +104,7 @@ public sealed class Importer(NpgsqlDataSource database, MasterKeys keys, ImportF
             reissued[there.Id] = code = ClaimCode.Make();
         }
 
-        return Line(line, code is null ? "exists" : "reissued", there.HardwareId, there.Id, there.Label, code, there.KeyId);
+        return Line(line, code is null ? "exists" : "reissued", there.HardwareId, there.Id, there.Label, code, there.KeyId ?? (code is null ? null : keys.CurrentId));
     }
 
     private ImportedLine Created(int line, ImportedDevice device, bool made, string? code) => made

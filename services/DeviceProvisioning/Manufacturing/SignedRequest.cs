@@ -12,6 +12,7 @@ namespace EasySmart.DeviceProvisioning.Manufacturing;
 /// <param name="Timestamp">Its time in RFC 3339, at most 300 s away from ours. <example>2026-02-15T00:00:00Z</example></param>
 /// <param name="Signature">
 /// Lower-case hex of HMAC-SHA256(its key, <c>{identity}:{timestamp}</c>), the identity being the hardware id where sent, else the device id.
+/// Of <c>{identity}:{timestamp}:rotate</c> where it gives itself another secret.
 /// <example>5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592</example>
 /// </param>
 public record SignedRequest(string? DeviceId = null, string? HardwareId = null, string? Timestamp = null, string? Signature = null)

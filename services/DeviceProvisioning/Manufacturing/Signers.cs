@@ -51,7 +51,7 @@ public sealed class Signers(SystemContext<DevicesDb> system, MasterKeys keys, Ma
         if (!text.IsTimely(now))
         {
             return (null, text, Problem.Unauthorized(
-                "The timestamp is too far from the server's time", new ClockSkew("clock_skew", now.AddTicks(-(now.Ticks % TimeSpan.TicksPerSecond)))));
+                "The timestamp is too far from the time of the server", new ClockSkew("clock_skew", now.AddTicks(-(now.Ticks % TimeSpan.TicksPerSecond)))));
         }
 
         if (legacy)

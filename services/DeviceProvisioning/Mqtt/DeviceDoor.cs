@@ -83,6 +83,8 @@ public sealed class DeviceDoor(
         }
 
         throttle.Passed(attempt);
-        return clientIds.TryTake(clientId, login.DeviceId) ? login : DeviceLogin.Refused(DeviceLogin.ClientId);
+        // Firmware logs in with its device id as client id: whoever took that while it is away would keep it out.
+        var isAnothers = Guid.TryParse(clientId, out var named) && named != login.DeviceId && memory.Knows(named);
+        return !isAnothers && clientIds.TryTake(clientId, login.DeviceId) ? login : DeviceLogin.Refused(DeviceLogin.ClientId);
     }
 }

@@ -24,6 +24,9 @@ public sealed class LoginMemory(LoginBacklog backlog, IOptions<MqttOptions> opti
     /// <summary>Devices that are known.</summary>
     public int Count => _byId.Count;
 
+    /// <summary>Whether this is the id of a device that may log in, as far as is known.</summary>
+    public bool Knows(Guid device) => _byId.ContainsKey(device);
+
     /// <summary>All devices were read once.</summary>
     public Task Filled => _filled.Task;
 
