@@ -24,6 +24,10 @@ public static class BrokerCalls
     public static async Task<DeviceOf> DeviceAsync(this DevicesHost host, Guid tenant, string? label = null) =>
         new((await host.Installer(tenant).ProvisionAsync(label)).device_id, tenant);
 
+    /// <summary>The one secret that such a device has.</summary>
+    public static Task<Guid> CredentialAsync(this DevicesHost host, DeviceOf device) =>
+        host.ScalarAsync<Guid>("SELECT id FROM credentials WHERE device_id = $1", device.Id);
+
     public static Task<HttpResponseMessage> PostEventAsync(this HttpClient broker, object told) =>
         broker.PostAsJsonAsync("/internal/mqtt/events", told, Cancellation);
 

@@ -175,6 +175,16 @@ public sealed class DeviceViewTests(DevicesHost host)
     }
 
     [Fact]
+    public async Task Half_a_surrogate_pair_in_place_of_a_text_is_400_too()
+    {
+        var device = await Client.ProvisionAsync();
+        await Client.PatchAsync(device.device_id, new { metadata = new { a = "text" } }).OkAsync();
+        using var content = new StringContent("""{"metadata": {"a": "\ud800"}}""", System.Text.Encoding.UTF8, "application/json");
+        await Envelope.AssertAsync(await Client.PatchAsync($"/devices/{device.device_id}", content, Cancellation), 400, "bad_request");
+        Assert.Equal("text", (await Client.ViewAsync(device.device_id)).GetProperty("metadata").GetProperty("a").GetString());
+    }
+
+    [Fact]
     public async Task The_largest_metadata_and_tags_that_are_allowed_are()
     {
         var device = await Client.ProvisionAsync();

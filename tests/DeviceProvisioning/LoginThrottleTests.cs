@@ -106,7 +106,9 @@ public sealed class LoginThrottleTests(DevicesHost host)
     public void What_is_remembered_is_bounded_and_the_newest_stays()
     {
         var throttle = New(new() { Remembered = 1000 });
-        var last = LoginAttempt.Of("last", "192.0.2.7");
+        var (first, last) = (LoginAttempt.Of("first", "192.0.2.7"), LoginAttempt.Of("last", "192.0.2.7"));
+        Fail(throttle, first, 5);
+        Assert.True(throttle.Slows(first));
         for (var i = 0; i < 100_000; i++)
         {
             throttle.Failed(LoginAttempt.Of($"name {i}", $"2001:db8:{i / 65536:x}:{i % 65536:x}::1"));
@@ -114,6 +116,7 @@ public sealed class LoginThrottleTests(DevicesHost host)
 
         Fail(throttle, last, 5);
         Assert.True(throttle.Slows(last));
+        Assert.False(throttle.Slows(first));
     }
 
     [Fact]

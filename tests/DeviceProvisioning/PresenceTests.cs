@@ -27,7 +27,7 @@ public sealed class PresenceTests(DevicesHost host)
     public async Task A_device_that_connects_is_online_and_was_seen_then_and_there(string peer, string address)
     {
         var device = await host.DeviceAsync(_tenant);
-        var credential = Guid.CreateVersion7();
+        var credential = await host.CredentialAsync(device);
         await _broker.TellAsync(BrokerCalls.Connected(device, _clientId, T0, 60, peer, credential: credential));
         Assert.Equal((true, T0, null), await SessionAsync());
         Assert.Equal(address, await host.ScalarAsync<string>("SELECT address FROM mqtt_sessions WHERE client_id = $1", _clientId));
@@ -176,6 +176,15 @@ public sealed class PresenceTests(DevicesHost host)
         var device = await host.DeviceAsync(_tenant);
         await host.ScalarAsync<object>($"UPDATE devices SET {change} WHERE id = $1", device.Id);
         await _broker.ConnectedAsync(device, _clientId);
+        Assert.False((await SessionAsync()).Connected);
+        await Eventually.TrueAsync(() => Task.FromResult(host.BrokerApi.EndsOf(_clientId) == 1));
+    }
+
+    [Fact]
+    public async Task Nor_one_that_began_with_a_secret_that_was_dead_by_then()
+    {
+        var device = await host.DeviceAsync(_tenant);
+        await _broker.TellAsync(BrokerCalls.Connected(device, _clientId, credential: Guid.CreateVersion7()));
         Assert.False((await SessionAsync()).Connected);
         await Eventually.TrueAsync(() => Task.FromResult(host.BrokerApi.EndsOf(_clientId) == 1));
     }

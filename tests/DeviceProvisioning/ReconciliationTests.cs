@@ -27,7 +27,7 @@ public sealed class ReconciliationTests(ReconciliationTests.ListedHost host) : I
     {
         var label = Calls.NewLabel();
         var (named, unnamed) = (await host.DeviceAsync(_tenant), await host.DeviceAsync(_tenant, label));
-        var (at, credential) = (DateTimeOffset.UtcNow.AddMinutes(-1), Guid.CreateVersion7());
+        var (at, credential) = (DateTimeOffset.UtcNow.AddMinutes(-1), await host.CredentialAsync(named));
         host.BrokerApi.Add($"{_client}-1", named.Id.ToString(), named, credential, at, address: "192.0.2.77");
         host.BrokerApi.Add($"{_client}-2", unnamed.Id.ToString(), connectedAt: at);
         host.BrokerApi.Add($"{_client}-3", label, connectedAt: at);

@@ -46,7 +46,9 @@ public sealed class SessionEndTests(DevicesHost host)
     public async Task Of_a_secret_only_its_sessions_end_and_not_before_it_is_due()
     {
         var device = await host.DeviceAsync(_tenant);
-        var (old, kept) = (Guid.CreateVersion7(), Guid.CreateVersion7());
+        var (old, kept) = (await host.CredentialAsync(device), Guid.CreateVersion7());
+        await host.ScalarAsync<int>(
+            "INSERT INTO credentials (id, device_id, tenant_id, secret_sha256) VALUES ($1, $2, $3, sha256('kept'))", kept, device.Id, _tenant);
         await _broker.TellAsync(BrokerCalls.Connected(device, $"{_client}-old", credential: old));
         await _broker.TellAsync(BrokerCalls.Connected(device, $"{_client}-kept", credential: kept));
         host.BrokerApi.Add($"{_client}-old-unknown", device.Id.ToString(), device, old);

@@ -23,6 +23,7 @@ public sealed class FirmwareTests
     [InlineData("/api/v1/devices/secret", SslProtocols.Tls12)]
     [InlineData("/api/devices/secret", SslProtocols.Tls12)]
     [InlineData("/api/devices/secret", SslProtocols.Tls13)]
+    [InlineData("/api/devices/credentials/rotate", SslProtocols.Tls12)]
     public async Task The_longest_answer_fits_over_TLS_also_below_the_older_prefix(string path, SslProtocols protocol)
     {
         var certificate = Path.Combine(Path.GetTempPath(), $"gateway-{Guid.NewGuid():N}.pfx");

@@ -3,6 +3,7 @@ using EasySmart.ServiceDefaults.Auth;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.JsonWebTokens;
 
@@ -87,6 +88,18 @@ public abstract class ServiceHost<TProgram>(string service) : WebApplicationFact
     }
 
     /// <inheritdoc/>
+    protected override IHost CreateHost(IHostBuilder builder)
+    {
+        var awaited = new Awaited();
+        builder.ConfigureServices(services => services.AddSingleton<IHostLifetime>(awaited));
+        var host = builder.Build();
+        var start = host.StartAsync();
+        awaited.Now();
+        start.GetAwaiter().GetResult();
+        return host;
+    }
+
+    /// <inheritdoc/>
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
         builder.UseEnvironment("Production");
@@ -98,6 +111,21 @@ public abstract class ServiceHost<TProgram>(string service) : WebApplicationFact
 
         builder.ConfigureServices(services => services.AddSingleton(ProbeEndpoints.Filter));
         builder.ConfigureLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
+    }
+
+    /// <summary>
+    /// Holds the program, which runs on a thread of its own, until the factory waits for its start. One that fails disposes of itself, and
+    /// a factory that came later would be told of that only, not of what was wrong.
+    /// </summary>
+    private sealed class Awaited : IHostLifetime
+    {
+        private readonly TaskCompletionSource _now = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Now() => _now.SetResult();
+
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => _now.Task.WaitAsync(cancellationToken);
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }
 

@@ -87,11 +87,24 @@ public static class UpdateDevice
         }
 
         using var known = JsonDocument.Parse(device.Metadata);
-        if (request.Metadata is { } metadata && !JsonElement.DeepEquals(metadata, known.RootElement))
+        if (request.Metadata is { } metadata && !AreEqual(metadata, known.RootElement))
         {
             // What a tenant notes may be anybody's name or number: the audit keeps what was noted about, not what.
             (before["metadata"], after["metadata"]) = (Names(known.RootElement), Names(metadata));
             device.Metadata = metadata.GetRawText();
+        }
+
+        // A text with half a surrogate pair is equal to nothing, and the database refuses it.
+        static bool AreEqual(JsonElement one, JsonElement other)
+        {
+            try
+            {
+                return JsonElement.DeepEquals(one, other);
+            }
+            catch (InvalidOperationException)
+            {
+                return false;
+            }
         }
 
         static string[] Names(JsonElement json) => [.. json.EnumerateObject().Select(property => property.Name)];
@@ -124,26 +137,5 @@ public sealed class DeviceMetadataAttribute : ValidationAttribute
         JsonElement { ValueKind: JsonValueKind.Object } json when Encoding.UTF8.GetByteCount(json.GetRawText()) <= MaxBytes => ValidationResult.Success,
         JsonElement { ValueKind: JsonValueKind.Object } => new ValidationResult($"At most {MaxBytes} bytes", [validationContext.MemberName!]),
         _ => new ValidationResult("Must be a JSON object", [validationContext.MemberName!]),
-    };
-}
-
-/// <summary>The rules for tags. A comma would part a tag in two where lists are written as text.</summary>
-[AttributeUsage(AttributeTargets.Property)]
-public sealed class DeviceTagsAttribute : ValidationAttribute
-{
-    private const int Most = 20;
-    private const int MaxLength = 32;
-
-    /// <inheritdoc/>
-    protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) =>
-        value is string?[] tags && Fault(tags) is { } fault ? new ValidationResult(fault, [validationContext.MemberName!]) : ValidationResult.Success;
-
-    private static string? Fault(string?[] tags) => tags switch
-    {
-        { Length: > Most } => $"At most {Most} tags",
-        _ when tags.Any(tag => string.IsNullOrEmpty(tag) || tag.EnumerateRunes().Count() > MaxLength) => $"Each of 1 to {MaxLength} characters",
-        _ when tags.Any(tag => tag!.Contains(',', StringComparison.Ordinal) || tag.Any(char.IsControl)) => "Without control characters and commas",
-        _ when tags.Distinct(StringComparer.Ordinal).Count() < tags.Length => "No tag twice",
-        _ => null,
     };
 }

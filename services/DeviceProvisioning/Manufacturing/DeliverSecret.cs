@@ -60,7 +60,8 @@ public static class DeliverSecret
             db.Add(Credential.For(device, device.TenantId!.Value, secret));
         }
 
-        var audit = SignedDevices.Audit(device, caller, now, delivered ? "device.secret_delivered" : "device.secret_redelivered", "deliver");
+        var audit = SignedDevices.Audit(
+            device.Id, device.TenantId, caller, now, delivered ? "device.secret_delivered" : "device.secret_redelivered", "deliver");
         db.Publish(delivered ? audit : audit with { Severity = "warning" }, device.Id.ToString());
         await db.SaveChangesAsync(cancellation);
         var until = delivered ? await DeliveryUntilAsync(db, device.Id, cancellation) : now + options.Value.DeliveryWindow;

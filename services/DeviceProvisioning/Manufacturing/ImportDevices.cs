@@ -72,9 +72,11 @@ public static class ImportDevices
                 var answer = new ArrayBufferWriter<byte>(2 * BufferBytes);
                 await foreach (var chunk in lines.Where(line => line.Number > header).Chunk(ChunkLines).WithCancellation(cancellation))
                 {
-                    foreach (var line in await importer.TakeAsync(chunk, clock.GetUtcNow(), cancellation))
+                    var done = await importer.TakeAsync(chunk, clock.GetUtcNow(), cancellation);
+                    // All of the chunk, whether or not the client stays to read of it.
+                    counts = done.Aggregate(counts, (sum, line) => sum.Plus(line));
+                    foreach (var line in done)
                     {
-                        counts = counts.Plus(line);
                         await WriteLineAsync(body, answer, line, BufferBytes, cancellation);
                     }
 

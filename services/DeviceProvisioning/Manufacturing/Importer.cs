@@ -58,7 +58,8 @@ public sealed class Importer(NpgsqlDataSource database, MasterKeys keys, ImportF
         }
 
         await rows.ReissueAsync(reissued, cancellation);
-        await transaction.CommitAsync(cancellation);
+        // Whoever has gone: what was made is counted, and that must be known.
+        await transaction.CommitAsync(CancellationToken.None);
         return results;
     }
 

@@ -58,7 +58,7 @@ public static class RotateOwnSecret
 
         var overlap = request.OverlapSeconds ?? 0;
         var secret = await Rotation.RotateAsync(db, device, TimeSpan.FromSeconds(overlap), now, cancellation);
-        var audit = SignedDevices.Audit(device, caller, now, "device.credentials_rotated", "rotate");
+        var audit = SignedDevices.Audit(device.Id, device.TenantId, caller, now, "device.credentials_rotated", "rotate");
         db.Publish(audit, device.Id.ToString());
         await db.SaveChangesAsync(cancellation);
         await transaction.CommitAsync(cancellation);

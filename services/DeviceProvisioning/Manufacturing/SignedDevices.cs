@@ -25,8 +25,8 @@ public static class SignedDevices
         _ => null,
     };
 
-    public static AuditRecorded Audit(Device device, Caller caller, DateTimeOffset now, string eventType, string action) =>
-        DeviceChanges.ByItself(device.Id, device.TenantId, now, eventType, action, caller.ClientIp) with
+    public static AuditRecorded Audit(Guid device, Guid? tenant, Caller caller, DateTimeOffset now, string eventType, string action) =>
+        DeviceChanges.ByItself(device, tenant, now, eventType, action, caller.ClientIp) with
         {
             RequestId = caller.RequestId,
             UserAgent = caller.UserAgent,

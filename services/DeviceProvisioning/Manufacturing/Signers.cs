@@ -89,8 +89,8 @@ public sealed class Signers(SystemContext<DevicesDb> system, MasterKeys keys, Ma
         await using var transaction = await Db.Database.BeginTransactionAsync(cancellation);
         if (await UsedSignatures.TryAddAsync(Db, device.Id.ToString(), $"{day:yyyy-MM-dd}", "legacy", new DateTimeOffset(day, TimeSpan.Zero).AddDays(2), cancellation))
         {
-            var audit = DeviceChanges.ByItself(device.Id, device.TenantId, now, "device.legacy_signature", "sign", caller.ClientIp);
-            Db.Publish(audit with { Severity = "warning", RequestId = caller.RequestId, UserAgent = caller.UserAgent }, device.Id.ToString());
+            var audit = SignedDevices.Audit(device.Id, device.TenantId, caller, now, "device.legacy_signature", "sign");
+            Db.Publish(audit with { Severity = "warning" }, device.Id.ToString());
             await Db.SaveChangesAsync(cancellation);
             await transaction.CommitAsync(cancellation);
         }

@@ -142,11 +142,9 @@ CREATE TABLE session_ends (
 CREATE INDEX session_ends_due_at ON session_ends (due_at);
 ALTER TABLE session_ends ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON session_ends USING (tenant_id = current_tenant());
--- The id, because it comes back from the insert.
-GRANT INSERT, SELECT (id) ON session_ends TO {{app}};
+-- The id, because it comes back from the insert; and whose it is, so that a test can tell that no other tenant's is to be seen.
+GRANT INSERT, SELECT (id, tenant_id) ON session_ends TO {{app}};
 GRANT SELECT, INSERT, UPDATE, DELETE ON session_ends TO {{system}};
--- Who may read anything of a row may read whose it is, so that a test can tell.
-GRANT SELECT (tenant_id) ON session_ends TO {{app}};
 CREATE FUNCTION notify_session_ends() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_notify('session_ends', '');

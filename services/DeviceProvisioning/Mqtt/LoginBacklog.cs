@@ -44,7 +44,12 @@ public sealed class LoginBacklog
                 {
                     var portion = new Portion(_all, _all || _tenants, _all ? [] : [.. _devices.Take(BatchSize)]);
                     // All includes each; whoever is added during the reading comes again.
-                    _devices.ExceptWith(_all ? [.. _devices] : portion.Devices);
+                    if (_all)
+                    {
+                        _devices.Clear();
+                    }
+
+                    _devices.ExceptWith(portion.Devices);
                     (_all, _tenants, _reading) = (false, false, portion.Tenants);
                     return portion;
                 }

@@ -6,14 +6,16 @@ namespace EasySmart.DeviceProvisioning.Presence;
 /// <summary>Whose a device is now.</summary>
 /// <param name="Tenant">Its tenant.</param>
 /// <param name="MayConnect">Whether its status lets it connect.</param>
-public readonly record struct DeviceOwner(Guid? Tenant, bool MayConnect);
+/// <param name="Credentials">The secrets that it has.</param>
+public readonly record struct DeviceOwner(Guid? Tenant, bool MayConnect, Guid[] Credentials);
 
 /// <summary>The table <c>devices</c> within the transaction of a batch.</summary>
 public static class DevicePresence
 {
     private const string Lock =
         """
-        SELECT id, tenant_id, status IN ('claimed', 'active') FROM devices WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE
+        SELECT id, tenant_id, status IN ('claimed', 'active'), ARRAY(SELECT c.id FROM credentials c WHERE c.device_id = d.id)
+        FROM devices d WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE
         """;
 
     private const string Move =
@@ -34,7 +36,9 @@ public static class DevicePresence
         var owners = new Dictionary<Guid, DeviceOwner>();
         while (await reader.ReadAsync(cancellation))
         {
-            owners.Add(reader.GetGuid(0), new(await reader.IsDBNullAsync(1, cancellation) ? null : reader.GetGuid(1), reader.GetBoolean(2)));
+            owners.Add(
+                reader.GetGuid(0),
+                new(await reader.IsDBNullAsync(1, cancellation) ? null : reader.GetGuid(1), reader.GetBoolean(2), reader.GetFieldValue<Guid[]>(3)));
         }
 
         return owners;

@@ -105,9 +105,10 @@ public sealed class SessionBook(
                 return;
             }
 
-            if (OwnerOf(connected) is not { MayConnect: true })
+            if (OwnerOf(connected) is not { MayConnect: true } owner || (connected.Credential is { } secret && !owner.Credentials.Contains(secret)))
             {
-                // It logged in while its device changed hands or was shut out, and is the last to hear of it.
+                // It logged in while its device changed hands or was shut out or its secret died, and is the last to hear of it; or an instance
+                // that could not hear of it let it in.
                 Unwanted.Add((connected, null));
                 return;
             }
