@@ -93,6 +93,7 @@ public sealed class BringOverTests(DevicesHost host)
     [Fact]
     public async Task Who_signs_the_legacy_way_is_let_through_where_so_marked_and_recorded_once_a_day()
     {
+        using var legacy = new Counted(host, "devices.legacy_signatures");
         var device = await host.BringOverAsync(new { device_id = _id, hardware_id = _hardware, legacy_signing = true });
         await host.Installer(_tenant).ClaimAsync(device);
         foreach (var master in new[] { DevicesHost.MasterKey, DevicesHost.EarlierMasterKey })
@@ -107,9 +108,7 @@ public sealed class BringOverTests(DevicesHost host)
         await host.Events.ExpectAsync<AuditRecorded>(e => e.DeviceId == _id && e.EventType == "device.secret_delivered");
         var noted = Assert.Single(host.Events.All<AuditRecorded>(e => e.DeviceId == _id && e.EventType == "device.legacy_signature"));
         Assert.Equal(("warning", _tenant, "device"), (noted.Severity, noted.TenantId!.Value, noted.ActorType));
-        // A scrape may be answered from the one before.
-        await Eventually.TrueAsync(async () => (await host.Direct().GetStringAsync("/metrics", TestContext.Current.CancellationToken))
-            .Contains("devices_legacy_signatures", StringComparison.Ordinal));
+        Assert.True(legacy.Sum > 0);
     }
 
     [Fact]
