@@ -30,6 +30,31 @@ public sealed class BrokerTests(BrokerTests.TogetherHost host) : IClassFixture<B
         await IsOnlineAsync(provisioned, false);
     }
 
+    [Fact]
+    public async Task Two_instances_send_a_devices_commands_once_and_in_order()
+    {
+        await using var other = await host.RestartedAsync(
+            ("Mqtt:Port", $"{host.Mqtt.Port}"), ("Mqtt:ClientId", "service/device-provisioning-2"),
+            ("BrokerApi:Url", $"http://127.0.0.1:{host.Mqtt.AdminPort}"));
+        var session = other.Services.GetRequiredService<BrokerSession>();
+        await Eventually.TrueAsync(() => Task.FromResult(session.IsUp));
+        var provisioned = await host.Installer(_tenant).ProvisionAsync();
+        using var device = await MqttDevice.ConnectAsync(host, provisioned, told: false);
+        await device.SubscribeAsync();
+        // Else what is sent before the service hears of the subscription is sent once more, and has to be.
+        await Eventually.TrueAsync(() => Task.FromResult(host.Mqtt.HasToldAll));
+        HttpClient[] operators = [host.Operator(_tenant), other.Operator(_tenant)];
+        for (var i = 0; i < 60; i++)
+        {
+            await operators[i % 2].CommandAsync(provisioned.device_id, new { name = "step", payload = i });
+        }
+
+        await Eventually.TrueAsync(async () => await host.ScalarAsync<long>(
+            "SELECT count(*) FROM commands WHERE device_id = $1 AND state = 'sent' AND due = 0", provisioned.device_id) == 60);
+        await Eventually.TrueAsync(() => Task.FromResult(device.Received.Count >= 60));
+        Assert.Equal(Enumerable.Range(0, 60), device.Commands.Select(command => command.GetProperty("payload").GetInt32()));
+    }
+
     [Theory]
     [InlineData("suspend")]
     [InlineData("revoke")]

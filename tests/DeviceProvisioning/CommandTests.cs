@@ -185,6 +185,25 @@ public sealed class CommandTests
         Assert.DoesNotContain("unheard", device.Names);
     }
 
+    [Fact]
+    public async Task A_finished_command_is_kept_for_30_days()
+    {
+        var provisioned = await ProvisionAsync();
+        var (old, young, open) = (
+            await _operator.CommandAsync(provisioned.device_id, new { name = "old", expires_in_seconds = 1 }),
+            await _operator.CommandAsync(provisioned.device_id, new { name = "young", expires_in_seconds = 1 }),
+            await _operator.CommandAsync(provisioned.device_id, new { name = "open" }));
+        await IsAsync(old, "expired");
+        await IsAsync(young, "expired");
+        foreach (var (command, days) in new[] { (young, 29), (old, 31) })
+        {
+            await _host.ScalarAsync<object>("UPDATE commands SET finished_at = now() - make_interval(days => $1) WHERE id = $2", days, command.Id());
+        }
+
+        await Eventually.TrueAsync(async () => (await ListAsync(provisioned)).Length == 2);
+        Assert.Equal([open.Id(), young.Id()], (await ListAsync(provisioned)).Select(command => command.Id()));
+    }
+
     [Theory]
     [InlineData("suspended")]
     [InlineData("revoked")]

@@ -139,12 +139,7 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     /// <summary>The same service started anew: nothing in memory, the same database. Its RabbitMQ is away, so that it takes none of this one's events.</summary>
     public async Task<DevicesHost> RestartedAsync(params IEnumerable<(string Key, string Value)> settings)
     {
-        var host = new RestartedHost(Database) { BrokerApi = BrokerApi };
-        foreach (var (key, value) in settings)
-        {
-            host.Settings[key] = value;
-        }
-
+        var host = new RestartedHost(Database, settings) { BrokerApi = BrokerApi };
         await host.InitializeAsync();
         return host;
     }
@@ -160,13 +155,18 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     public Task KnowsAsync(ProvisionedDevice device, bool knows = true) => Eventually.TrueAsync(() => Task.FromResult(
         Services.GetRequiredService<LoginMemory>().LogIn(device.mqtt_username, Credential.Hash(device.device_secret)) is not null == knows));
 
-    private sealed class RestartedHost(TestDatabase database) : DevicesHost
+    private sealed class RestartedHost(TestDatabase database, IEnumerable<(string Key, string Value)> settings) : DevicesHost
     {
         protected override Task PrepareAsync()
         {
             Database = database;
             UseDatabase();
             Settings["ConnectionStrings:RabbitMq"] = "amqp://nobody:nobody@127.0.0.1:1/nowhere";
+            foreach (var (key, value) in settings)
+            {
+                Settings[key] = value;
+            }
+
             return Task.CompletedTask;
         }
 

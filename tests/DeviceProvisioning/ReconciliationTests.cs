@@ -23,6 +23,20 @@ public sealed class ReconciliationTests(ReconciliationTests.ListedHost host) : I
     }
 
     [Fact]
+    public async Task A_session_that_slips_through_between_two_pages_lives()
+    {
+        var device = await host.DeviceAsync(_tenant);
+        host.BrokerApi.Add($"{_client}-there", device.Id.ToString(), device);
+        await host.Broker().ConnectedAsync(device, $"{_client}-there");
+        host.BrokerApi.SlipOnce($"{_client}-there");
+        await Eventually.TrueAsync(() => Task.FromResult(!host.BrokerApi.WillSlip($"{_client}-there")));
+        // Missed from now on, and over when the comparison after that list is done too.
+        await host.Broker().ConnectedAsync(device, $"{_client}-gone");
+        await Eventually.TrueAsync(async () => await CountAsync("NOT connected") > 0);
+        Assert.Equal($"{_client}-there", await host.ScalarAsync<string>("SELECT client_id FROM mqtt_sessions WHERE device_id = $1 AND connected", device.Id));
+    }
+
+    [Fact]
     public async Task A_session_that_nobody_told_of_is_there()
     {
         var label = Calls.NewLabel();

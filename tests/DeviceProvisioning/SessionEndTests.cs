@@ -93,6 +93,23 @@ public sealed class SessionEndTests(DevicesHost host)
     }
 
     [Fact]
+    public async Task Sessions_that_cannot_be_ended_keep_their_tenants_others_not_alive()
+    {
+        var devices = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => host.DeviceAsync(_tenant)));
+        await Task.WhenAll(devices.Select(device => _broker.ConnectedAsync(device, $"{_client}-{device.Id}")));
+        var failing = devices.Take(16).Select(device => $"{_client}-{device.Id}").ToList();
+        failing.ForEach(id => host.BrokerApi.Fail(id, int.MaxValue));
+        await OweAsync(null);
+        await Eventually.TrueAsync(async () =>
+            await host.ScalarAsync<long>("SELECT count(*) FROM mqtt_sessions WHERE tenant_id = $1 AND connected", _tenant) == failing.Count);
+        Assert.All(devices.Skip(16), device => Assert.Equal(1, host.BrokerApi.EndsOf($"{_client}-{device.Id}")));
+        Assert.NotEqual(0L, await PendingAsync());
+        failing.ForEach(id => host.BrokerApi.Fail(id, 0));
+        await PaidAsync();
+        Assert.All(failing, id => Assert.Equal(1, host.BrokerApi.EndsOf(id)));
+    }
+
+    [Fact]
     public async Task A_session_whose_client_was_away_ends_too_and_its_client_id_is_free()
     {
         var device = await host.DeviceAsync(_tenant);

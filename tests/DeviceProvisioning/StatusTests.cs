@@ -76,6 +76,25 @@ public sealed class StatusTests(DevicesHost host)
         Assert.Equal(at.UtcDateTime, await host.ScalarAsync<DateTime>("SELECT last_seen_at FROM devices WHERE id = $1", device.Id));
     }
 
+    [Fact]
+    public async Task Who_says_again_and_again_that_it_is_there_is_written_down_once_a_minute()
+    {
+        var device = await host.DeviceAsync(_tenant);
+        var at = DateTimeOffset.FromUnixTimeSeconds(1_700_000_000);
+        var writer = host.Services.GetRequiredService<MessageWriter>();
+        foreach (var (seconds, status, firmware, written) in new[]
+        {
+            (0, "online", "1", 0), (59, "online", "1", 0), (59, "online", null, 0), (60, "online", "1", 60), (61, "online", "2", 61),
+            (62, "offline", null, 62), (63, "offline", null, 63), (64, "online", null, 64), (65, "online", null, 64),
+        })
+        {
+            await writer.WriteAsync(
+                [new StatusReport(_tenant, device.Id, at.AddSeconds(seconds), status, firmware, Replayed: false)], TestContext.Current.CancellationToken);
+            Assert.Equal(
+                at.AddSeconds(written).UtcDateTime, await host.ScalarAsync<DateTime>("SELECT reported_at FROM devices WHERE id = $1", device.Id));
+        }
+    }
+
     [Theory]
     [InlineData("online", "online", null)]
     [InlineData(" offline\n", "offline", null)]

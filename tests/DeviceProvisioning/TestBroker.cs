@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using broker::EasySmart.Broker;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace EasySmart.DeviceProvisioning.Tests;
 
@@ -15,6 +16,9 @@ internal sealed class TestBroker : IAsyncDisposable
     public int Port { get; } = FreePort();
 
     public int AdminPort { get; } = FreePort();
+
+    /// <summary>Whether the service has heard of all that happened to clients.</summary>
+    public bool HasToldAll => _app!.Services.GetRequiredService<ClientEvents>().Count == 0;
 
     /// <param name="service">Where the service listens.</param>
     /// <param name="tells">Whether it tells the service of its clients; elsewhere the tests do.</param>

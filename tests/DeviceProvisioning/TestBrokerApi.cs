@@ -16,6 +16,7 @@ public sealed class TestBrokerApi : IAsyncDisposable
     private readonly ConcurrentDictionary<string, object> _sessions = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Func<string>> _usernames = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _failures = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, byte> _slips = new(StringComparer.Ordinal);
     private WebApplication? _app;
 
     /// <summary>Client ids whose sessions were ended, in order; also of those that were not there.</summary>
@@ -78,6 +79,12 @@ public sealed class TestBrokerApi : IAsyncDisposable
 
     public void Remove(string clientId) => _sessions.TryRemove(clientId, out _);
 
+    /// <summary>The next list is without this session, which slipped through between two pages.</summary>
+    public void SlipOnce(string clientId) => _slips[clientId] = 0;
+
+    /// <summary>Whether that list is still to come.</summary>
+    public bool WillSlip(string clientId) => _slips.ContainsKey(clientId);
+
     /// <summary>So often it fails to end this session.</summary>
     public void Fail(string clientId, int times) => _failures[clientId] = times;
 
@@ -104,7 +111,12 @@ public sealed class TestBrokerApi : IAsyncDisposable
 
         var page = int.Parse(query["page"]!);
         var found = _sessions.Where(s => names.Length == 0 || names.Contains(_usernames[s.Key]())).OrderBy(s => s.Key, StringComparer.Ordinal)
-            .Select(s => s.Value).ToList();
+            .Where(s => !_slips.ContainsKey(s.Key)).Select(s => s.Value).ToList();
+        if (page * PageSize >= found.Count)
+        {
+            _slips.Clear();
+        }
+
         return Results.Json(new
         {
             data = found.Skip((page - 1) * PageSize).Take(PageSize),

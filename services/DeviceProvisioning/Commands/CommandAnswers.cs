@@ -1,4 +1,5 @@
 using System.Text.Json;
+using EasySmart.Contracts;
 using EasySmart.Contracts.Auditing;
 using EasySmart.DeviceProvisioning.Devices;
 using EasySmart.DeviceProvisioning.Messages;
@@ -77,9 +78,9 @@ public static class CommandAnswers
             }
         }
 
-        foreach (var record in finished)
+        if (finished.Count > 0)
         {
-            await transaction.PublishAsync(record, record.ResourceId!, cancellation);
+            await transaction.PublishAsync(finished.Select(record => ((IntegrationEvent)record, record.ResourceId!)), cancellation);
         }
 
         return finished.Count;

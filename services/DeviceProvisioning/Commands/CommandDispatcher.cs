@@ -1,7 +1,6 @@
 using EasySmart.DeviceProvisioning.Messages;
 using EasySmart.DeviceProvisioning.Sessions;
 using EasySmart.ServiceDefaults.Postgres;
-using MQTTnet.Exceptions;
 using Npgsql;
 
 namespace EasySmart.DeviceProvisioning.Commands;
@@ -22,7 +21,7 @@ public sealed partial class CommandDispatcher(
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
     private readonly Wake _wake = new();
-    private int _failures;
+    private Guid _last;
 
     /// <summary>Something is due.</summary>
     public void Wake() => _wake.Now();
@@ -49,16 +48,17 @@ public sealed partial class CommandDispatcher(
         }
     }
 
-    // Whether there may be more at once.
+    // Whether there may be more at once. All devices have their turn before one that failed is tried again.
     private async Task<bool> SendAsync(CancellationToken stopping)
     {
-        _failures = 0;
-        var devices = await DueCommands.DevicesAsync(database, Most, stopping);
+        var devices = await DueCommands.DevicesAsync(database, _last, Most, clock.GetUtcNow(), stopping);
+        var more = devices.Count == Most;
+        _last = more ? devices[^1] : Guid.Empty;
         await Parallel.ForEachAsync(
             devices,
             new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stopping },
             async (device, cancellation) => await SendAsync(device, cancellation));
-        return devices.Count == Most && _failures == 0;
+        return more;
     }
 
     private async Task SendAsync(Guid device, CancellationToken cancellation)
@@ -86,11 +86,9 @@ public sealed partial class CommandDispatcher(
                 command.Handled = true;
             }
         }
-        catch (Exception exception) when (exception is MqttCommunicationException or MqttClientNotConnectedException or TimeoutException
-            || (exception is OperationCanceledException && !cancellation.IsCancellationRequested))
+        catch (Exception exception) when (!cancellation.IsCancellationRequested)
         {
             // The rest stays due.
-            Interlocked.Increment(ref _failures);
             LogNotSent(device, exception.Message);
         }
 

@@ -23,6 +23,12 @@ public static class DueCommands
     // must not wait for the broker.
     private const string Take = "SELECT pg_try_advisory_xact_lock(1668113523, hashtext($1))";
 
+    private const string Devices =
+        """
+        SELECT DISTINCT device_id FROM commands WHERE due > 0 AND state IN ('queued', 'sent') AND device_id > $1 AND expires_at > $2
+        ORDER BY device_id LIMIT $3
+        """;
+
     // With one that is due go all that wait: the device may have come back a moment ago, and must not get the new one first.
     private const string Select =
         """
@@ -42,10 +48,13 @@ public static class DueCommands
         WHERE c.id = s.id
         """;
 
-    /// <summary>Devices with something to send.</summary>
-    public static async Task<List<Guid>> DevicesAsync(NpgsqlDataSource database, int most, CancellationToken cancellation)
+    /// <summary>Devices with something to send, from the one after <paramref name="last"/> on in the order of their ids.</summary>
+    public static async Task<List<Guid>> DevicesAsync(
+        NpgsqlDataSource database, Guid last, int most, DateTimeOffset now, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand("SELECT DISTINCT device_id FROM commands WHERE due > 0 AND state IN ('queued', 'sent') LIMIT $1");
+        await using var command = database.CreateCommand(Devices);
+        command.Parameters.Add(new() { Value = last });
+        command.Parameters.Add(new() { Value = now });
         command.Parameters.Add(new() { Value = most });
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         var devices = new List<Guid>();

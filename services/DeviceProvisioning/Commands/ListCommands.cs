@@ -10,7 +10,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace EasySmart.DeviceProvisioning.Commands;
 
-/// <summary>A device's commands, newest first.</summary>
+/// <summary>A device's commands, newest first. A command is kept for 30 days after it was answered or has expired.</summary>
 public static class ListCommands
 {
     private const int DefaultLimit = 100;

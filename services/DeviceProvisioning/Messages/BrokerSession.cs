@@ -14,6 +14,12 @@ namespace EasySmart.DeviceProvisioning.Messages;
 public sealed partial class BrokerSession(
     IOptions<MqttOptions> options, MessageIntake intake, TimeProvider clock, ILogger<BrokerSession> logger) : BackgroundService
 {
+    // Of the client's own there is none: a broker that lives and does not answer would be waited for without end.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    // Who is put out again at once must not come back at once: two instances of one client id would do nothing else.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+
     private static readonly MqttClientFactory s_factory = new();
 
     private volatile IMqttClient? _client;
@@ -26,15 +32,17 @@ public sealed partial class BrokerSession(
 
     /// <summary>Publishes at QoS 1.</summary>
     /// <returns>False when nobody is subscribed, so that the broker keeps it for nobody.</returns>
-    /// <exception cref="MqttCommunicationException">The broker is away, or refuses it.</exception>
+    /// <exception cref="MqttCommunicationException">The broker is away, or refuses it. Canceled where it does not answer.</exception>
     public async Task<bool> PublishAsync(string topic, byte[] payload, TimeSpan expiry, CancellationToken cancellation)
     {
         var client = _client ?? throw new MqttCommunicationException("The broker is away");
+        using var time = new CancellationTokenSource(Patience, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellation);
         var answer = await client.PublishAsync(
             new MqttApplicationMessageBuilder().WithTopic(topic).WithPayload(payload).WithContentType("application/json")
                 .WithQualityOfServiceLevel(MqttQualityOfServiceLevel.AtLeastOnce)
                 .WithMessageExpiryInterval((uint)Math.Clamp(Math.Ceiling(expiry.TotalSeconds), 1, uint.MaxValue)).Build(),
-            cancellation);
+            either.Token);
         return answer.ReasonCode switch
         {
             MqttClientPublishReasonCode.Success => true,
@@ -65,6 +73,7 @@ public sealed partial class BrokerSession(
             {
                 using var client = await forever.ExecuteAsync(async cancellation => await OpenAsync(stoppingToken, cancellation), stoppingToken);
                 await StayAsync(client, stoppingToken);
+                await Task.Delay(Pause, clock, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {

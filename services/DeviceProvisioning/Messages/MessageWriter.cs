@@ -11,14 +11,15 @@ namespace EasySmart.DeviceProvisioning.Messages;
 public sealed class MessageWriter([FromKeyedServices(DataSources.System)] NpgsqlDataSource database, SessionMetrics metrics)
 {
     // What the broker had kept says how things stand, but not since when: it counts only where it says something else. Nor is it, or a last
-    // will, a sign of life.
+    // will, a sign of life. Who says again and again that it is there is written down once a minute, as who sends readings is.
     private const string Report =
         """
         UPDATE devices d SET reported = s.status, reported_at = s.at, firmware_version = coalesce(s.firmware_version, d.firmware_version),
             last_seen_at = CASE WHEN s.status = 'online' AND NOT s.replayed THEN greatest(d.last_seen_at, s.at) ELSE d.last_seen_at END
         FROM unnest($1, $2, $3, $4, $5) s (device_id, at, status, firmware_version, replayed)
-        WHERE d.id = s.device_id AND (d.reported_at IS NULL OR d.reported_at <= s.at) AND NOT (s.replayed AND d.reported IS NOT DISTINCT FROM s.status
-            AND (s.firmware_version IS NULL OR d.firmware_version IS NOT DISTINCT FROM s.firmware_version))
+        WHERE d.id = s.device_id AND (d.reported_at IS NULL OR d.reported_at <= s.at) AND NOT (d.reported IS NOT DISTINCT FROM s.status
+            AND (s.firmware_version IS NULL OR d.firmware_version IS NOT DISTINCT FROM s.firmware_version)
+            AND (s.replayed OR (s.status = 'online' AND s.at < d.reported_at + interval '1 minute')))
         """;
 
     public async Task WriteAsync(IReadOnlyList<DeviceMessage> messages, CancellationToken cancellation)

@@ -176,6 +176,7 @@ CREATE INDEX commands_newest_first ON commands (tenant_id, device_id, number DES
 CREATE INDEX commands_open ON commands (device_id, number) WHERE state IN ('queued', 'sent');
 CREATE INDEX commands_due ON commands (device_id) WHERE due > 0;
 CREATE INDEX commands_expiring ON commands (expires_at) WHERE state IN ('queued', 'sent');
+CREATE INDEX commands_finished ON commands (finished_at) WHERE finished_at IS NOT NULL;
 ALTER TABLE commands ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON commands USING (tenant_id = current_tenant());
 GRANT SELECT, INSERT ON commands TO {{app}};

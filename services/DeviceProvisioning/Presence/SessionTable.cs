@@ -97,14 +97,14 @@ public static class SessionTable
 
     /// <summary>These sessions are over, unless anything has happened to them since they were read.</summary>
     public static async Task EndSessionsAsync(
-        this NpgsqlConnection connection, IReadOnlyList<(string ClientId, DateTimeOffset ChangedAt)> sessions, CancellationToken cancellation)
+        this NpgsqlTransaction transaction, IReadOnlyList<(string ClientId, DateTimeOffset ChangedAt)> sessions, CancellationToken cancellation)
     {
         if (sessions.Count == 0)
         {
             return;
         }
 
-        await using var command = new NpgsqlCommand(End, connection)
+        await using var command = new NpgsqlCommand(End, transaction.Connection, transaction)
         {
             Parameters =
             {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
@@ -11,6 +12,7 @@ namespace EasySmart.DeviceProvisioning.Sessions;
 public sealed class BrokerApi(IHttpClientFactory clients, IOptions<BrokerApiOptions> options)
 {
     private const int PageSize = 1000;
+    private const int AtOnce = 16;
 
     // A session that a change owes an end has two seconds; who does not answer is asked again.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -22,8 +24,33 @@ public sealed class BrokerApi(IHttpClientFactory clients, IOptions<BrokerApiOpti
     public IAsyncEnumerable<BrokerClient> OfAsync(IEnumerable<string> usernames, CancellationToken cancellation) => ListAsync(
         $"fields={BrokerClient.Fields}&{string.Join('&', usernames.Select(name => $"username={Uri.EscapeDataString(name)}"))}", cancellation);
 
-    /// <summary>Ends a session and its connection. One that is not there has ended.</summary>
-    public async Task EndAsync(string clientId, CancellationToken cancellation)
+    /// <summary>Ends sessions and their connections. One that is not there has ended.</summary>
+    /// <returns>Those that have ended, and why others have not.</returns>
+    public async Task<(HashSet<string> Ended, Exception? Fault)> EndAsync(IEnumerable<string> clientIds, CancellationToken cancellation)
+    {
+        var (ended, faults) = (new ConcurrentQueue<string>(), new ConcurrentQueue<Exception>());
+        var all = clientIds.ToArray();
+        // In another order each time: where many fail, the broker is taken to be away, and the rest is left for later.
+        Random.Shared.Shuffle(all);
+        await Parallel.ForEachAsync(
+            all.TakeWhile(_ => faults.Count <= ended.Count + AtOnce),
+            new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation },
+            async (clientId, stopping) =>
+            {
+                try
+                {
+                    await EndAsync(clientId, stopping);
+                    ended.Enqueue(clientId);
+                }
+                catch (Exception exception) when (!cancellation.IsCancellationRequested)
+                {
+                    faults.Enqueue(exception);
+                }
+            });
+        return (ended.ToHashSet(StringComparer.Ordinal), faults.FirstOrDefault());
+    }
+
+    private async Task EndAsync(string clientId, CancellationToken cancellation)
     {
         using var client = Client();
         using var answer = await client.DeleteAsync($"/api/v5/clients/{Uri.EscapeDataString(clientId)}", cancellation);

@@ -7,7 +7,8 @@ namespace EasySmart.DeviceProvisioning.Sessions;
 
 /// <summary>
 /// Compares the table with the broker's own list, at start and then every minute: events get lost, with a broker that crashes for one. One
-/// instance at a time.
+/// instance at a time. A session is gone when it was missing twice: the list comes in pages, and who leaves meanwhile makes another slip
+/// through between two of them.
 /// </summary>
 public sealed partial class Reconciliation(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database,
@@ -31,6 +32,8 @@ public sealed partial class Reconciliation(
             SELECT client_id FROM mqtt_sessions WHERE NOT connected AND changed_at < $1 AND coalesce(held_until, changed_at) < $1
             ORDER BY client_id COLLATE "C" FOR UPDATE SKIP LOCKED)
         """;
+
+    private HashSet<KnownSession> _missing = [];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -70,8 +73,10 @@ public sealed partial class Reconciliation(
             await book.ApplyAsync(await owners.ResolveAsync(some, cancellation), cancellation);
         }
 
-        var gone = known.Values.Where(session => session.Lives && !there.Contains(session.ClientId)).ToList();
-        await connection.EndSessionsAsync(gone.ConvertAll(session => (session.ClientId, session.ChangedAt)), cancellation);
+        var missing = known.Values.Where(session => session.Lives && !there.Contains(session.ClientId)).ToHashSet();
+        var gone = missing.Where(_missing.Contains).ToList();
+        _missing = missing;
+        await transaction.EndSessionsAsync(gone.ConvertAll(session => (session.ClientId, session.ChangedAt)), cancellation);
 
         await using (var forget = Command(transaction, Forget, clock.GetUtcNow() - Remembered))
         {

@@ -1,3 +1,4 @@
+using EasySmart.DeviceProvisioning.Presence;
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
 
@@ -16,7 +17,6 @@ public sealed partial class SessionEnder(
     ILogger<SessionEnder> logger) : BackgroundService
 {
     private const int Lanes = 4;
-    private const int AtOnce = 16;
 
     // A login that was under way when the change was committed is over by then, and all is done within two seconds.
     private static readonly TimeSpan OnceMore = TimeSpan.FromSeconds(1);
@@ -78,34 +78,45 @@ public sealed partial class SessionEnder(
             return false;
         }
 
-        try
-        {
-            var found = await sessions.FindAsync(owed, now, stopping);
-            await Parallel.ForEachAsync(
-                found,
-                new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stopping },
-                async (session, cancellation) => await broker.EndAsync(session.ClientId, cancellation));
-            await sessions.EndedAsync(found, stopping);
-            if (owed.Swept || owed.ClientId is not null)
-            {
-                await owed.DoneAsync(transaction, stopping);
-                metrics.End("done");
-            }
-            else
-            {
-                await owed.OnceMoreAsync(transaction, now, clock.GetUtcNow() + OnceMore, stopping);
-            }
-        }
-        catch (Exception exception) when (exception is not NpgsqlException && !stopping.IsCancellationRequested)
+        if (await PayAsync(transaction, owed, now, stopping) is { } fault)
         {
             metrics.End("failed");
-            LogLater(owed.Id, owed.Device, exception.Message);
+            LogLater(owed.Id, owed.Device, fault.Message);
             var pause = FirstPause * Math.Pow(2, Math.Min(owed.Failures, 10));
             await owed.AgainAsync(transaction, clock.GetUtcNow() + (pause < MaxPause ? pause : MaxPause), stopping);
+        }
+        else if (owed.Swept || owed.ClientId is not null)
+        {
+            await owed.DoneAsync(transaction, stopping);
+            metrics.End("done");
+        }
+        else
+        {
+            await owed.OnceMoreAsync(transaction, now, clock.GetUtcNow() + OnceMore, stopping);
         }
 
         await transaction.CommitAsync(stopping);
         return true;
+    }
+
+    // What has ended is over, also when others have not; the exception says why they have not.
+    private async Task<Exception?> PayAsync(NpgsqlTransaction transaction, OwedEnd owed, DateTimeOffset now, CancellationToken stopping)
+    {
+        try
+        {
+            var found = await sessions.FindAsync(transaction, owed, now, stopping);
+            var (ended, fault) = await broker.EndAsync(found.Select(session => session.ClientId), stopping);
+            // So that the client ids are free at once: of a session whose client was away the broker tells nothing.
+            await transaction.EndSessionsAsync(
+                [.. found.Where(session => session.ChangedAt is not null && ended.Contains(session.ClientId))
+                    .Select(session => (session.ClientId, session.ChangedAt!.Value))],
+                stopping);
+            return fault;
+        }
+        catch (Exception exception) when (exception is not NpgsqlException && !stopping.IsCancellationRequested)
+        {
+            return exception;
+        }
     }
 
     private async Task<TimeSpan> UntilNextAsync(CancellationToken stopping)

@@ -1,5 +1,4 @@
 using EasySmart.DeviceProvisioning.Presence;
-using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -11,7 +10,7 @@ namespace EasySmart.DeviceProvisioning.Sessions;
 public sealed record FoundSession(string ClientId, DateTimeOffset? ChangedAt);
 
 /// <summary>Finds the sessions that somebody owes an end: in the table, and of a device also in the broker's list, which is never late.</summary>
-public sealed class SessionFinder([FromKeyedServices(DataSources.System)] NpgsqlDataSource database, BrokerApi broker)
+public sealed class SessionFinder(BrokerApi broker)
 {
     private const string Known =
         """
@@ -22,9 +21,9 @@ public sealed class SessionFinder([FromKeyedServices(DataSources.System)] Npgsql
 
     private const string Others = "SELECT client_id FROM mqtt_sessions WHERE client_id = ANY($1) AND device_id <> $2 AND connected";
 
-    public async Task<List<FoundSession>> FindAsync(OwedEnd owed, DateTimeOffset now, CancellationToken cancellation)
+    public async Task<List<FoundSession>> FindAsync(NpgsqlTransaction transaction, OwedEnd owed, DateTimeOffset now, CancellationToken cancellation)
     {
-        var sessions = await KnownAsync(owed, now, cancellation);
+        var sessions = await KnownAsync(transaction, owed, now, cancellation);
         if (owed.ClientId is { } clientId)
         {
             return sessions.Count > 0 ? sessions : [new(clientId, null)];
@@ -45,25 +44,17 @@ public sealed class SessionFinder([FromKeyedServices(DataSources.System)] Npgsql
             }
 
             var known = sessions.Select(session => session.ClientId).ToHashSet(StringComparer.Ordinal);
-            known.UnionWith(await OthersAsync(listed, device, cancellation));
+            known.UnionWith(await OthersAsync(transaction, listed, device, cancellation));
             sessions.AddRange(listed.Where(known.Add).Select(id => new FoundSession(id, null)));
         }
 
         return sessions;
     }
 
-    /// <summary>These have ended; unless something has happened to them since.</summary>
-    public async Task EndedAsync(IReadOnlyCollection<FoundSession> ended, CancellationToken cancellation)
+    private static async Task<List<FoundSession>> KnownAsync(
+        NpgsqlTransaction transaction, OwedEnd owed, DateTimeOffset now, CancellationToken cancellation)
     {
-        // So that the client id is free at once: of a session whose client was away the broker tells nothing.
-        await using var connection = await database.OpenConnectionAsync(cancellation);
-        await connection.EndSessionsAsync(
-            [.. ended.Where(session => session.ChangedAt is not null).Select(session => (session.ClientId, session.ChangedAt!.Value))], cancellation);
-    }
-
-    private async Task<List<FoundSession>> KnownAsync(OwedEnd owed, DateTimeOffset now, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(Known);
+        await using var command = new NpgsqlCommand(Known, transaction.Connection, transaction);
         command.Parameters.Add(new() { Value = now });
         command.Parameters.Add(new() { Value = owed.ClientId ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new() { Value = owed.Credential ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid });
@@ -79,9 +70,10 @@ public sealed class SessionFinder([FromKeyedServices(DataSources.System)] Npgsql
         return sessions;
     }
 
-    private async Task<List<string>> OthersAsync(List<string> listed, Guid device, CancellationToken cancellation)
+    private static async Task<List<string>> OthersAsync(
+        NpgsqlTransaction transaction, List<string> listed, Guid device, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand(Others);
+        await using var command = new NpgsqlCommand(Others, transaction.Connection, transaction);
         command.Parameters.Add(new() { Value = listed });
         command.Parameters.Add(new() { Value = device });
         await using var reader = await command.ExecuteReaderAsync(cancellation);
