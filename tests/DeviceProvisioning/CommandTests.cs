@@ -123,6 +123,28 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task A_device_that_restarts_before_it_answers_is_told_three_times_and_no_more()
+    {
+        var provisioned = await ProvisionAsync();
+        var restart = await _operator.CommandAsync(provisioned.device_id, new { name = "restart" });
+        for (var i = 0; i < 3; i++)
+        {
+            using var device = await MqttDevice.ConnectAsync(_host, provisioned);
+            await device.SubscribeAsync();
+            Assert.Equal(restart.Id(), (await FirstAsync(device)).GetProperty("id").GetGuid());
+            await Eventually.TrueAsync(async () => await _host.ScalarAsync<int>("SELECT sendings FROM commands WHERE id = $1", restart.Id()) == i + 1);
+            await device.DisconnectAsync();
+        }
+
+        using var last = await MqttDevice.ConnectAsync(_host, provisioned);
+        await last.SubscribeAsync();
+        var next = await _operator.CommandAsync(provisioned.device_id, new { name = "next" });
+        await IsAsync(next, "sent");
+        await Eventually.TrueAsync(() => Task.FromResult(last.Names.Count > 0));
+        Assert.Equal(["next"], last.Names);
+    }
+
+    [Fact]
     public async Task A_device_may_fail_and_its_first_answer_counts()
     {
         var provisioned = await ProvisionAsync();

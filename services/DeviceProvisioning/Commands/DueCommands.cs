@@ -43,7 +43,8 @@ public static class DueCommands
         """
         UPDATE commands c SET due = greatest(0, c.due - s.due),
             state = CASE WHEN s.sent_at IS NOT NULL AND c.state = 'queued' THEN 'sent' ELSE c.state END,
-            sent_at = CASE WHEN s.sent_at IS NOT NULL AND c.state IN ('queued', 'sent') THEN s.sent_at ELSE c.sent_at END
+            sent_at = CASE WHEN s.sent_at IS NOT NULL AND c.state IN ('queued', 'sent') THEN s.sent_at ELSE c.sent_at END,
+            sendings = c.sendings + CASE WHEN s.sent_at IS NULL THEN 0 ELSE 1 END
         FROM (SELECT c.id, s.due, s.sent_at FROM unnest($1, $2, $3) s (id, due, sent_at) JOIN commands c ON c.id = s.id ORDER BY c.number FOR UPDATE OF c) s
         WHERE c.id = s.id
         """;

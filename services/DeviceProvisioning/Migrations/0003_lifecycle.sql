@@ -166,6 +166,8 @@ CREATE TABLE commands (
     created_at  timestamptz NOT NULL,
     expires_at  timestamptz NOT NULL,
     sent_at     timestamptz,
+    -- How often the broker took it for the device.
+    sendings    integer NOT NULL DEFAULT 0,
     finished_at timestamptz,
     result      json,
     error       text,
