@@ -17,8 +17,8 @@ public sealed class ClientIds(TimeProvider clock)
     /// <summary>Longest client id of a device. What is remembered is bounded, so this must be.</summary>
     public const int MaxLength = 256;
 
-    // From the answer to a login until its session is known: the broker's event takes well under a second.
-    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(5);
+    // From the answer to a login until its session is known. The event takes well under a second, but when a whole fleet comes at once.
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(30);
 
     // Ids of a device that is not connected under them. One that comes with an ever new id loses its oldest, and nobody else's.
