@@ -9,7 +9,11 @@ public sealed class RestartTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public static TheoryData<string> Programs => ["device-provisioning", "gateway", "identity", "ingestion", "broker", "platform", "rabbitmq"];
+    public static TheoryData<string> Programs =>
+    [
+        "device-provisioning", "gateway", "identity", "ingestion", "telemetry-query", "billing-quota", "notifier", "broker",
+        "platform", "telemetry", "rabbitmq",
+    ];
 
     [Theory]
     [MemberData(nameof(Programs))]
