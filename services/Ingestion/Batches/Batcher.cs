@@ -3,14 +3,16 @@ using Microsoft.Extensions.Options;
 
 namespace EasySmart.Ingestion.Batches;
 
-/// <summary>Gathers messages into batches: so many, or for so long, whichever comes first.</summary>
-internal sealed class Batcher(Intake intake, BatchWriter writer, IOptions<IngestionOptions> options)
+/// <summary>Gathers messages into batches: so many rows, or for so long, whichever comes first.</summary>
+internal sealed class Batcher(Lanes lanes, BatchWriter writer, IOptions<IngestionOptions> options)
 {
     private readonly int _rows = options.Value.BatchRows;
     private readonly TimeSpan _time = TimeSpan.FromMilliseconds(options.Value.BatchMilliseconds);
-    private Task<bool>? _more;
+    private readonly LateAllowance _late = new(options.Value.LateMessagesPerSecond, options.Value.BatchRows / 4);
+    private Task<bool>? _moreLive;
+    private Task<bool>? _moreLate;
 
-    /// <summary>Runs until the intake is complete and empty, or until a failed commit finds the service <paramref name="stopping"/>.</summary>
+    /// <summary>Runs until the lanes are complete and empty, or until a failed commit finds the service <paramref name="stopping"/>.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
         while (await MoreAsync())
@@ -22,16 +24,13 @@ internal sealed class Batcher(Intake intake, BatchWriter writer, IOptions<Ingest
     private async Task<List<Message>> GatherAsync()
     {
         var batch = new List<Message>(Math.Min(_rows, 4096));
+        var rows = 0;
         var since = Stopwatch.GetTimestamp();
         while (true)
         {
-            while (batch.Count < _rows && intake.Batches.TryRead(out var message))
-            {
-                batch.Add(message);
-            }
-
+            Take(batch, ref rows);
             var left = _time - Stopwatch.GetElapsedTime(since);
-            if (batch.Count >= _rows || left <= TimeSpan.Zero)
+            if (rows >= _rows || left <= TimeSpan.Zero)
             {
                 return batch;
             }
@@ -47,14 +46,37 @@ internal sealed class Batcher(Intake intake, BatchWriter writer, IOptions<Ingest
         }
     }
 
-    /// <summary>Waits for messages; the same wait is taken up again after a batch that ended by time.</summary>
-    private Task<bool> MoreAsync()
+    /// <summary>Live messages first; late ones get what was set aside for them, and all the room that live ones leave.</summary>
+    private void Take(List<Message> batch, ref int rows)
     {
-        if (_more is null or { IsCompleted: true })
+        while (rows < _rows && lanes.Late.TryPeek(out _) && _late.TryUse() && lanes.Late.TryRead(out var late))
         {
-            _more = intake.Batches.WaitToReadAsync().AsTask();
+            Add(late, ref rows);
         }
 
-        return _more;
+        while (rows < _rows && lanes.Live.TryRead(out var live))
+        {
+            Add(live, ref rows);
+        }
+
+        while (rows < _rows && lanes.Late.TryRead(out var late))
+        {
+            Add(late, ref rows);
+        }
+
+        void Add(Message message, ref int rows)
+        {
+            batch.Add(message);
+            rows += message.Rows;
+        }
+    }
+
+    /// <summary>Waits for messages of either lane; the same waits are taken up again after a batch that ended by time.</summary>
+    private async Task<bool> MoreAsync()
+    {
+        _moreLive = _moreLive is null or { IsCompleted: true } ? lanes.Live.WaitToReadAsync().AsTask() : _moreLive;
+        _moreLate = _moreLate is null or { IsCompleted: true } ? lanes.Late.WaitToReadAsync().AsTask() : _moreLate;
+        var first = await Task.WhenAny(_moreLive, _moreLate);
+        return await first || await (first == _moreLive ? _moreLate : _moreLive);
     }
 }

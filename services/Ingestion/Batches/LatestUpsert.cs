@@ -5,7 +5,7 @@ namespace EasySmart.Ingestion.Batches;
 /// <summary>Moves the newest reading of each slot on, and never back.</summary>
 internal static class LatestUpsert
 {
-    public static async Task WriteAsync(IReadOnlyList<Message> stored, NpgsqlTransaction transaction, CancellationToken cancellation)
+    public static async Task WriteAsync(IReadOnlyList<Reading> stored, NpgsqlTransaction transaction, CancellationToken cancellation)
     {
         await using var command = new NpgsqlCommand(
             $"""
@@ -21,12 +21,12 @@ internal static class LatestUpsert
         await command.ExecuteNonQueryAsync(cancellation);
     }
 
-    private static List<Message> NewestOfEach(IReadOnlyList<Message> stored)
+    private static List<Reading> NewestOfEach(IReadOnlyList<Reading> stored)
     {
-        var newest = new Dictionary<(Guid, Guid, short), Message>(stored.Count);
+        var newest = new Dictionary<(Guid, Guid, short), Reading>(stored.Count);
         foreach (var reading in stored)
         {
-            var key = (reading.TenantId, reading.DeviceId, reading.Slot);
+            var key = (reading.Message.TenantId, reading.Message.DeviceId, reading.Message.Slot);
             if (!newest.TryGetValue(key, out var known) || known.Time < reading.Time)
             {
                 newest[key] = reading;
@@ -35,9 +35,11 @@ internal static class LatestUpsert
 
         // In one order everywhere, or two instances would wait for each other's rows.
         var sorted = newest.Values.ToList();
-        sorted.Sort(static (a, b) => a.TenantId.CompareTo(b.TenantId) is var byTenant and not 0 ? byTenant
-            : a.DeviceId.CompareTo(b.DeviceId) is var byDevice and not 0 ? byDevice
-            : a.Slot.CompareTo(b.Slot));
+        sorted.Sort(static (a, b) => Compare(a.Message, b.Message));
         return sorted;
+
+        static int Compare(Message a, Message b) => a.TenantId.CompareTo(b.TenantId) is var byTenant and not 0 ? byTenant
+            : a.DeviceId.CompareTo(b.DeviceId) is var byDevice and not 0 ? byDevice
+            : a.Slot.CompareTo(b.Slot);
     }
 }

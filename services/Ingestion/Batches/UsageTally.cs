@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Parsing;
@@ -10,19 +11,28 @@ namespace EasySmart.Ingestion.Batches;
 internal sealed class UsageTally
 {
     private static readonly long Minute = (long)TimeSpan.FromMinutes(1).TotalMicroseconds;
-    private readonly Dictionary<(Guid Tenant, long Minute), (long Readings, long Bytes)> _usage = [];
+    private readonly Dictionary<(Guid Tenant, long Minute), (long Messages, long Readings, long Bytes)> _usage = [];
     private readonly Dictionary<KnownDevice, long> _seen = [];
+    private Message? _counted;
 
-    /// <summary>Counts a reading that was newly stored.</summary>
-    public void Add(Message reading)
+    /// <summary>Counts a reading that was newly stored; those of one message one after the other.</summary>
+    public void Add(Reading reading)
     {
-        var key = (reading.TenantId, reading.ReceivedAt - reading.ReceivedAt % Minute);
-        var (readings, bytes) = _usage.GetValueOrDefault(key);
-        _usage[key] = (readings + 1, bytes + reading.Payload.Length);
-        // A device is told of when it is first seen, and then once a minute at most.
-        if (reading.Device is { } device && reading.ReceivedAt - device.SeenAt >= Minute)
+        var message = reading.Message;
+        ref var used = ref CollectionsMarshal.GetValueRefOrAddDefault(_usage, (message.TenantId, message.ReceivedAt - message.ReceivedAt % Minute), out _);
+        used.Readings++;
+        used.Bytes += reading.Payload.Length;
+        if (ReferenceEquals(message, _counted))
         {
-            _seen[device] = reading.ReceivedAt;
+            return;
+        }
+
+        _counted = message;
+        used.Messages++;
+        // A device is told of when it is first seen, and then once a minute at most.
+        if (message.Device is { } device && message.ReceivedAt - device.SeenAt >= Minute)
+        {
+            _seen[device] = message.ReceivedAt;
         }
     }
 
@@ -34,7 +44,7 @@ internal sealed class UsageTally
             var used = new UsageRecorded
             {
                 OccurredAt = now,
-                Entries = [.. _usage.Select(u => new UsageEntry(u.Key.Tenant, ReadingTime.Of(u.Key.Minute), u.Value.Readings, u.Value.Readings, u.Value.Bytes))],
+                Entries = [.. _usage.Select(u => new UsageEntry(u.Key.Tenant, ReadingTime.Of(u.Key.Minute), u.Value.Messages, u.Value.Readings, u.Value.Bytes))],
             };
             await transaction.PublishAsync(used, $"usage:{used.EventId}", cancellation);
         }

@@ -62,13 +62,14 @@ internal sealed partial class RecentDeliveries(
     }
 
     /// <summary>Records readings without <c>ts</c> with their commit; one row for each commit, the oldest is overwritten.</summary>
-    public async Task RecordAsync(IReadOnlyList<Message> stored, NpgsqlTransaction transaction, CancellationToken cancellation)
+    public async Task RecordAsync(IReadOnlyList<Reading> stored, NpgsqlTransaction transaction, CancellationToken cancellation)
     {
         var entries = new byte[stored.Count * EntryBytes];
         var length = 0;
-        foreach (var message in stored)
+        foreach (var reading in stored)
         {
-            if (message.PacketId != 0 && !message.HasOwnTime)
+            var message = reading.Message;
+            if (message.PacketId != 0 && reading.TimeSource == TimeSource.Arrival)
             {
                 var content = ContentOf(message);
                 // Known here already: the commit is certain to come first, since the message is not acknowledged before it.
