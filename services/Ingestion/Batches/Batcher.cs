@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.Extensions.Options;
 
 namespace EasySmart.Ingestion.Batches;
@@ -17,61 +16,47 @@ internal sealed class Batcher(Lanes lanes, BatchWriter writer, IOptions<Ingestio
     {
         while (await MoreAsync())
         {
-            await writer.WriteAsync(await GatherAsync(), stopping);
-        }
-    }
-
-    private async Task<List<Message>> GatherAsync()
-    {
-        var batch = new List<Message>(Math.Min(_rows, 4096));
-        var rows = 0;
-        var since = Stopwatch.GetTimestamp();
-        while (true)
-        {
-            Take(batch, ref rows);
-            var left = _time - Stopwatch.GetElapsedTime(since);
-            if (rows >= _rows || left <= TimeSpan.Zero)
+            // One sleep for a batch: to be woken by each message, or each millisecond, costs more than all else that is done for it.
+            // Under full load a batch is there already when the last one is written. Once the service stops, nothing is waited for.
+            if (lanes.Live.Count + lanes.Late.Count < _rows)
             {
-                return batch;
+                await Task.Delay(_time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
-            var more = MoreAsync();
-            if (await Task.WhenAny(more, Task.Delay(left)) != more || !await more)
-            {
-                return batch;
-            }
-
-            // A breath, or each message would wake this loop by itself.
-            await Task.Delay(1);
+            await writer.WriteAsync(Take(), stopping);
         }
     }
 
     /// <summary>Live messages first; late ones get what was set aside for them, and all the room that live ones leave.</summary>
-    private void Take(List<Message> batch, ref int rows)
+    private List<Message> Take()
     {
+        var batch = new List<Message>(Math.Min(_rows, lanes.Live.Count + lanes.Late.Count));
+        var rows = 0;
         while (rows < _rows && lanes.Late.TryPeek(out _) && _late.TryUse() && lanes.Late.TryRead(out var late))
         {
-            Add(late, ref rows);
+            Add(late);
         }
 
         while (rows < _rows && lanes.Live.TryRead(out var live))
         {
-            Add(live, ref rows);
+            Add(live);
         }
 
         while (rows < _rows && lanes.Late.TryRead(out var late))
         {
-            Add(late, ref rows);
+            Add(late);
         }
 
-        void Add(Message message, ref int rows)
+        return batch;
+
+        void Add(Message message)
         {
             batch.Add(message);
             rows += message.Rows;
         }
     }
 
-    /// <summary>Waits for messages of either lane; the same waits are taken up again after a batch that ended by time.</summary>
+    /// <summary>Waits for messages of either lane; the wait for the other one is taken up again.</summary>
     private async Task<bool> MoreAsync()
     {
         _moreLive = _moreLive is null or { IsCompleted: true } ? lanes.Live.WaitToReadAsync().AsTask() : _moreLive;

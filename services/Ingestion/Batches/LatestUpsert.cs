@@ -5,20 +5,18 @@ namespace EasySmart.Ingestion.Batches;
 /// <summary>Moves the newest reading of each slot on, and never back.</summary>
 internal static class LatestUpsert
 {
-    public static async Task WriteAsync(IReadOnlyList<Reading> stored, NpgsqlTransaction transaction, CancellationToken cancellation)
+    public static NpgsqlBatchCommand Of(IReadOnlyList<Reading> stored)
     {
-        await using var command = new NpgsqlCommand(
+        var command = new NpgsqlBatchCommand(
             $"""
             INSERT INTO latest AS l (tenant_id, device_id, slot, time, received_at, form, value, payload)
             SELECT tenant_id, device_id, slot, time, received_at, form, value, payload FROM {ReadingColumns.Unnest} AS r ({ReadingColumns.Names})
             ON CONFLICT (tenant_id, device_id, slot) DO UPDATE SET time = excluded.time, received_at = excluded.received_at,
                 form = excluded.form, value = excluded.value, payload = excluded.payload
             WHERE l.time < excluded.time
-            """,
-            transaction.Connection,
-            transaction);
+            """);
         ReadingColumns.AddTo(command.Parameters, NewestOfEach(stored));
-        await command.ExecuteNonQueryAsync(cancellation);
+        return command;
     }
 
     private static List<Reading> NewestOfEach(IReadOnlyList<Reading> stored)

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using EasySmart.Contracts;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Parsing;
@@ -36,19 +37,21 @@ internal sealed class UsageTally
         }
     }
 
-    public async Task PublishAsync(NpgsqlTransaction transaction, DateTimeOffset now, CancellationToken cancellation)
+    /// <summary>The events of the batch; null when it stored nothing.</summary>
+    public NpgsqlBatchCommand? Publishing(DateTimeOffset now)
     {
-        if (_usage.Count > 0)
+        if (_usage.Count == 0)
         {
-            // Entries add up, so no order is kept among these events: each has a key of its own.
-            var used = new UsageRecorded
-            {
-                OccurredAt = now,
-                Entries = [.. _usage.Select(u => new UsageEntry(u.Key.Tenant, ReadingTime.Of(u.Key.Minute), u.Value.Messages, u.Value.Readings, u.Value.Bytes))],
-            };
-            await transaction.PublishAsync(used, $"usage:{used.EventId}", cancellation);
+            return null;
         }
 
+        var used = new UsageRecorded
+        {
+            OccurredAt = now,
+            Entries = [.. _usage.Select(u => new UsageEntry(u.Key.Tenant, ReadingTime.Of(u.Key.Minute), u.Value.Messages, u.Value.Readings, u.Value.Bytes))],
+        };
+        // Entries add up, so no order is kept among these events: each has a key of its own.
+        List<(IntegrationEvent, string)> events = [(used, $"usage:{used.EventId}")];
         if (_seen.Count > 0)
         {
             var seen = new DevicesSeen
@@ -56,8 +59,10 @@ internal sealed class UsageTally
                 OccurredAt = now,
                 Entries = [.. _seen.Select(s => new SeenEntry(s.Key.TenantId!.Value, s.Key.Id, ReadingTime.Of(s.Value)))],
             };
-            await transaction.PublishAsync(seen, "seen", cancellation);
+            events.Add((seen, "seen"));
         }
+
+        return Outbox.Publishing(events);
     }
 
     /// <summary>The commit went through: the devices need not be told of again for a while.</summary>
