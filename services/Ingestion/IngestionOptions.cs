@@ -11,7 +11,7 @@ public sealed record IngestionOptions
 
     /// <summary>How long a message waits for others to share its commit.</summary>
     [Range(0, 10_000, ErrorMessage = "Ingestion:BatchMilliseconds must be {1} to {2}")]
-    public int BatchMilliseconds { get; init; } = 20;
+    public int BatchMilliseconds { get; init; } = 40;
 
     /// <summary>Messages that one source may have in memory before it is read no further, in bytes.</summary>
     [Range(1 << 17, 1 << 30, ErrorMessage = "Ingestion:HeldBytes must be {1} to {2}")]
