@@ -137,7 +137,7 @@ internal sealed partial class BatchWriter(
 
         _careful = _careful && stored.Count < readings.Count;
         usage.Committed();
-        metrics.Committed(batch.Count, stored.Count, since);
+        metrics.Committed(batch.Count, stored, since, ReadingTime.Micros(clock.GetUtcNow()));
         foreach (var (reason, count) in rejected.Counts)
         {
             metrics.Rejected(reason, count);

@@ -47,12 +47,15 @@ internal sealed class Lanes
         _late.Writer.TryComplete();
     }
 
+    /// <summary>Whether a reading was late when it arrived.</summary>
+    public static bool IsLate(Reading reading) => reading.Time < reading.Message.ReceivedAt - LateAfter;
+
     // One with a reading of now among old ones is not late.
     private static bool IsLate(Message message)
     {
         foreach (var reading in message.Readings)
         {
-            if (reading.Time > message.ReceivedAt - LateAfter)
+            if (!IsLate(reading))
             {
                 return false;
             }
