@@ -7,7 +7,7 @@ public sealed record IngestionOptions
 {
     /// <summary>Rows of one commit; a message with many readings may go beyond it.</summary>
     [Range(1, 50_000, ErrorMessage = "Ingestion:BatchRows must be {1} to {2}")]
-    public int BatchRows { get; init; } = 2000;
+    public int BatchRows { get; init; } = 4000;
 
     /// <summary>How long a message waits for others to share its commit.</summary>
     [Range(0, 10_000, ErrorMessage = "Ingestion:BatchMilliseconds must be {1} to {2}")]
