@@ -38,6 +38,7 @@ internal static class IngestionServices
         services.AddSingleton<DeviceDirectory>();
         services.AddSingleton<DeviceReplica>();
         services.AddSingleton<ShutOutTenants>();
+        services.AddSingleton<TenantQuotas>();
         services.AddSingleton<DeviceOwner>();
         services.AddSingleton<OwnerInquiry>();
         services.AddSingleton<WaitingRoom>();
@@ -51,6 +52,7 @@ internal static class IngestionServices
         services.AddHostedService(provider => provider.GetRequiredService<DirectoryKeeper>());
         services.AddHostedService<ReplicaRebuild>();
         builder.AddReplica(ApplyTenantStatus.Replica);
+        builder.AddReplica(ApplyTenantQuota.Replica);
         services.AddHostedService<TelemetryPipeline>();
         services.AddHealthChecks().AddCheck<MqttHealth>("mqtt", HealthStatus.Unhealthy);
     }

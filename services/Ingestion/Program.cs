@@ -1,3 +1,4 @@
+using EasySmart.Contracts.BillingQuota;
 using EasySmart.Contracts.DeviceProvisioning;
 using EasySmart.Contracts.Identity;
 using EasySmart.Ingestion;
@@ -16,7 +17,10 @@ if (args is ["migrate"])
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults("ingestion");
 builder.AddPostgres(migrations);
-builder.AddMessaging(on => on.On<DeviceChanged, ApplyDeviceChange>().On<TenantStatusChanged, ApplyTenantStatus>());
+builder.AddMessaging(on => on
+    .On<DeviceChanged, ApplyDeviceChange>()
+    .On<TenantStatusChanged, ApplyTenantStatus>()
+    .On<TenantQuotaChanged, ApplyTenantQuota>());
 builder.AddIngestion();
 
 var app = builder.Build();
