@@ -3,6 +3,7 @@ using EasySmart.Contracts.DeviceProvisioning;
 using EasySmart.Contracts.Identity;
 using EasySmart.Ingestion;
 using EasySmart.Ingestion.Devices;
+using EasySmart.Ingestion.Rejected;
 using EasySmart.Ingestion.Tenants;
 using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Messaging;
@@ -22,8 +23,10 @@ builder.AddMessaging(on => on
     .On<TenantStatusChanged, ApplyTenantStatus>()
     .On<TenantQuotaChanged, ApplyTenantQuota>());
 builder.AddIngestion();
+builder.Services.AddValidation();
 
 var app = builder.Build();
 app.UseServiceDefaults();
+app.MapRejections();
 await app.RunAsync();
 return 0;

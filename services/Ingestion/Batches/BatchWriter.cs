@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Parsing;
+using EasySmart.Ingestion.Rejected;
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
 
@@ -13,6 +14,7 @@ namespace EasySmart.Ingestion.Batches;
 internal sealed partial class BatchWriter(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database,
     RecentDeliveries recent,
+    ErrorNotices notices,
     IngestionMetrics metrics,
     TimeProvider clock,
     ILogger<BatchWriter> logger)
@@ -126,6 +128,7 @@ internal sealed partial class BatchWriter(
         }
 
         await TellSourcesAsync(batch);
+        notices.Tell(rejected);
     }
 
     private static async Task TellSourcesAsync(IReadOnlyList<Message> batch)
