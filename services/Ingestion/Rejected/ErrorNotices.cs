@@ -81,9 +81,10 @@ internal sealed partial class ErrorNotices(
                 due[(notice.Refusal.DeviceId, notice.Refusal.Reason)] = notice;
             }
 
+            HashSet<(Guid, string)> ours = [];
             try
             {
-                if (session.IsUp && await ClaimAsync(due.Values, stoppingToken) is { Count: > 0 } ours)
+                if (session.IsUp && (ours = await ClaimAsync(due.Values, stoppingToken)).Count > 0)
                 {
                     await session.PublishAsync([.. ours.Select(key => (due[key].Topic, due[key].Payload))]);
                 }
@@ -92,11 +93,28 @@ internal sealed partial class ErrorNotices(
             {
                 LogUntold(due.Count, exception.Message);
             }
+
+            CountAgain(due.Where(one => !ours.Contains(one.Key)));
+        }
+    }
+
+    /// <summary>What was not told counts for the next notice.</summary>
+    private void CountAgain(IEnumerable<KeyValuePair<(Guid Device, string Reason), Notice>> untold)
+    {
+        lock (_lock)
+        {
+            foreach (var (key, notice) in untold)
+            {
+                if (_told.TryGetValue(key, out var told))
+                {
+                    _told[key] = told with { Untold = told.Untold + notice.Count };
+                }
+            }
         }
     }
 
     /// <summary>Leaves those that no instance has told within the last minute.</summary>
-    private async Task<List<(Guid, string)>> ClaimAsync(IReadOnlyCollection<Notice> due, CancellationToken cancellation)
+    private async Task<HashSet<(Guid, string)>> ClaimAsync(IReadOnlyCollection<Notice> due, CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(
             """
@@ -110,7 +128,7 @@ internal sealed partial class ErrorNotices(
         command.Parameters.Add(new() { Value = due.Select(notice => notice.Refusal.Reason).ToArray() });
         command.Parameters.Add(new() { Value = due.Select(notice => notice.At.UtcDateTime).ToArray() });
         command.Parameters.Add(new() { Value = Interval });
-        var ours = new List<(Guid, string)>();
+        var ours = new HashSet<(Guid, string)>();
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         while (await reader.ReadAsync(cancellation))
         {
