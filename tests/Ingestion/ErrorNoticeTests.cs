@@ -17,7 +17,7 @@ using Npgsql;
 namespace EasySmart.Ingestion.Tests;
 
 /// <summary>A device hears on events/errors that its messages are refused: once a minute for each reason, through a real broker.</summary>
-public sealed class ErrorNoticeTests(IngestionHost host)
+public sealed class ErrorNoticeTests(UndisturbedHost host) : IClassFixture<UndisturbedHost>
 {
     private readonly Guid _tenant = Guid.CreateVersion7();
     private readonly FakeTimeProvider _clock = new(DateTimeOffset.UtcNow);
@@ -185,5 +185,18 @@ public sealed class ErrorNoticeTests(IngestionHost host)
         }
 
         public void Dispose() => client.Dispose();
+    }
+}
+
+/// <summary>
+/// A host whose database connections no other test cuts: what a notice wants from the database is not tried again. Without RabbitMQ, so
+/// that it does not take the shared host's events.
+/// </summary>
+public sealed class UndisturbedHost : IngestionHost
+{
+    protected override async Task PrepareAsync()
+    {
+        await base.PrepareAsync();
+        Settings["ConnectionStrings:RabbitMq"] = "amqp://nobody:nothing@127.0.0.1:1/none";
     }
 }
