@@ -92,6 +92,28 @@ public sealed class QuotaTests(IngestionHost host)
     }
 
     [Fact]
+    public async Task A_change_told_while_the_replicas_are_being_read_is_not_missed()
+    {
+        await using var other = await new ScriptedHost().StartAsync();
+        await using var superuser = NpgsqlDataSource.Create(other.Database.ForSuperuser());
+        await using (var connection = await superuser.OpenConnectionAsync(Cancellation))
+        {
+            // The keeper has read the quotas, and is held up at the devices.
+            await using var transaction = await connection.BeginTransactionAsync(Cancellation);
+            await using var hold = new NpgsqlCommand("LOCK TABLE devices IN ACCESS EXCLUSIVE MODE", connection, transaction);
+            await hold.ExecuteNonQueryAsync(Cancellation);
+            await other.ScalarAsync<int>("SELECT pg_notify('tenants', '')");
+            await Eventually.TrueAsync(async () => await other.ScalarAsync<bool>(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'devices'::regclass AND NOT granted)"));
+            await other.ScalarAsync<int>("INSERT INTO tenant_quotas VALUES ($1, 'pro', 'annual', 0, 0, 0, false, 365, 1)", _tenant);
+            await other.ScalarAsync<int>("SELECT pg_notify('tenant_quotas', '')");
+        }
+
+        // Before the keeper would look again of itself.
+        await Eventually.TrueAsync(() => Task.FromResult(Quotas(other).RetentionOf(_tenant) == 365 * Day), seconds: 20);
+    }
+
+    [Fact]
     public async Task Nobody_but_the_service_itself_reads_the_table()
     {
         foreach (var role in new[] { "ingestion_app", "telemetry_query" })

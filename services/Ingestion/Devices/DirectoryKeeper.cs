@@ -43,8 +43,12 @@ internal sealed partial class DirectoryKeeper(
             await listen.ExecuteNonQueryAsync(stopping);
         }
 
+        // A notice that comes while something is read is told with the end of that, and nobody would wait for it any more.
+        var told = false;
+        connection.Notification += (_, _) => told = true;
         while (true)
         {
+            told = false;
             await tenants.ReadAsync(connection, stopping);
             await quotas.ReadAsync(connection, _since, stopping);
             _since = await DeviceReplica.ReadAsync(connection, _since, directory.Apply, stopping);
@@ -53,7 +57,10 @@ internal sealed partial class DirectoryKeeper(
                 LogLoaded(directory.Count);
             }
 
-            await connection.WaitAsync(WithoutNotice, stopping);
+            if (!told)
+            {
+                await connection.WaitAsync(WithoutNotice, stopping);
+            }
         }
     }
 
