@@ -1,6 +1,7 @@
 using EasySmart.Ingestion.Batches;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Mqtt;
+using EasySmart.Ingestion.Rejected;
 using EasySmart.Ingestion.Tenants;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Messaging;
@@ -21,6 +22,7 @@ internal static class IngestionServices
                 (limits, mqtt) => limits.WaitingMessages + limits.LateMessages < mqtt.Value.ReceiveMaximum,
                 "Ingestion:WaitingMessages and :LateMessages must be below Mqtt:ReceiveMaximum, or what waits aside stops all others")
             .ValidateOnStart();
+        services.AddOptions<RejectionOptions>().BindConfiguration("Ingestion").ValidateDataAnnotations().ValidateOnStart();
         builder.AddServiceKey();
         services.AddOptions<DeviceOwnerOptions>().Configure<IConfiguration>((owner, configuration) =>
             owner.Address = configuration["services:device-provisioning:http:0"] is { Length: > 0 } address ? new Uri(address) : null)
@@ -38,6 +40,7 @@ internal static class IngestionServices
         services.AddSingleton<DeviceDirectory>();
         services.AddSingleton<DeviceReplica>();
         services.AddSingleton<ShutOutTenants>();
+        services.AddSingleton<TenantQuotas>();
         services.AddSingleton<DeviceOwner>();
         services.AddSingleton<OwnerInquiry>();
         services.AddSingleton<WaitingRoom>();
@@ -52,6 +55,10 @@ internal static class IngestionServices
         services.AddHostedService(provider => provider.GetRequiredService<DirectoryKeeper>());
         services.AddHostedService<ReplicaRebuild>();
         builder.AddReplica(ApplyTenantStatus.Replica);
+        builder.AddReplica(ApplyTenantQuota.Replica);
+        services.AddSingleton<ErrorNotices>();
+        services.AddHostedService(provider => provider.GetRequiredService<ErrorNotices>());
+        services.AddHostedService<RejectionCleaner>();
         services.AddHostedService<TelemetryPipeline>();
         services.AddHealthChecks().AddCheck<MqttHealth>("mqtt", HealthStatus.Unhealthy);
     }

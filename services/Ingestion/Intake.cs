@@ -9,7 +9,7 @@ namespace EasySmart.Ingestion;
 /// What every message passes on its way to a batch, whichever way it came: topic, device, payload. Nothing here asks the database or the
 /// network; what cannot be decided from memory waits aside.
 /// </summary>
-internal sealed class Intake(DeviceDirectory directory, ShutOutTenants shutOut, WaitingRoom waiting, Lanes lanes)
+internal sealed class Intake(DeviceDirectory directory, ShutOutTenants shutOut, TenantQuotas quotas, WaitingRoom waiting, Lanes lanes)
 {
     /// <summary>Takes a message in; waits while there is no room.</summary>
     public ValueTask AcceptAsync(Message message, CancellationToken cancellation)
@@ -64,9 +64,9 @@ internal sealed class Intake(DeviceDirectory directory, ShutOutTenants shutOut, 
         return true;
     }
 
-    private static void ReadPayload(Message message)
+    private void ReadPayload(Message message)
     {
-        var bounds = TimeBounds.At(message.ReceivedAt, long.MaxValue);
+        var bounds = TimeBounds.At(message.ReceivedAt, quotas.RetentionOf(message.TenantId));
         message.Rejection = PayloadReader.Read(message.Payload.Span, bounds, out var payload, out var parts)
             ?? (payload.Time is null && message.SentAt is { } sent ? bounds.Refusal(sent) : null);
         if (message.Rejection is null)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Parsing;
+using EasySmart.Ingestion.Rejected;
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
 
@@ -13,6 +14,7 @@ namespace EasySmart.Ingestion.Batches;
 internal sealed partial class BatchWriter(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database,
     RecentDeliveries recent,
+    ErrorNotices notices,
     IngestionMetrics metrics,
     TimeProvider clock,
     ILogger<BatchWriter> logger)
@@ -144,6 +146,7 @@ internal sealed partial class BatchWriter(
         }
 
         await TellSourcesAsync(batch);
+        notices.Tell(rejected);
     }
 
     /// <summary>Sends statements together. Prepared, which a connection that is used again remembers: planning would cost as much as some hundred rows.</summary>

@@ -110,6 +110,21 @@ internal sealed class BrokerConnection : IDisposable
         }
     }
 
+    /// <summary>Publishes at QoS 0, all in one write.</summary>
+    public async Task PublishAsync(IReadOnlyList<(string Topic, byte[] Payload)> messages)
+    {
+        var encoder = new MqttPacketFormatterAdapter(MqttProtocolVersion.V500, new MqttBufferWriter(4096, 65_535));
+        var packets = new List<byte>();
+        foreach (var (topic, payload) in messages)
+        {
+            packets.AddRange(encoder.Encode(new MqttPublishPacket { Topic = topic, PayloadSegment = payload }).Join());
+            encoder.Cleanup();
+        }
+
+        // Not to be cancelled: half a packet would end the connection.
+        await _channel.SendAsync(new ReadOnlySequence<byte>(packets.ToArray()), CancellationToken.None);
+    }
+
     public Task PingAsync(CancellationToken cancellation) => _adapter.SendPacketAsync(MqttPingReqPacket.Instance, cancellation);
 
     /// <summary>Says good-bye; the broker keeps the session.</summary>

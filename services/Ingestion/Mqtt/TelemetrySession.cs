@@ -59,6 +59,11 @@ internal sealed partial class TelemetrySession(
         }
     }
 
+    /// <summary>Publishes at QoS 0 on the connection that there is; to nobody when there is none.</summary>
+    /// <exception cref="MqttCommunicationException">The connection has just ended.</exception>
+    public Task PublishAsync(IReadOnlyList<(string Topic, byte[] Payload)> messages) =>
+        IsUp && _connection is { } connection ? connection.PublishAsync(messages) : Task.CompletedTask;
+
     /// <summary>Leaves; the broker goes on holding messages for the session.</summary>
     public async Task LeaveAsync(CancellationToken cancellation)
     {
