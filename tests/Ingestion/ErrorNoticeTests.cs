@@ -93,8 +93,8 @@ public sealed class ErrorNoticeTests(UndisturbedHost host) : IClassFixture<Undis
         var log = new RejectionLog();
         foreach (var device in devices)
         {
-            log.Add(Message(device, Rejections.BadJson, known: true));
-            log.Add(Message(Guid.CreateVersion7(), Rejections.UnknownDevice, known: false));
+            Add(log, device, Rejections.BadJson);
+            Add(log, Guid.CreateVersion7(), Rejections.UnknownDevice, known: false);
         }
 
         notices.Tell(log);
@@ -138,10 +138,16 @@ public sealed class ErrorNoticeTests(UndisturbedHost host) : IClassFixture<Undis
         var log = new RejectionLog();
         for (var i = 0; i < count; i++)
         {
-            log.Add(Message(device, reason, known: true));
+            Add(log, device, reason);
         }
 
         return log;
+    }
+
+    private void Add(RejectionLog log, Guid device, string reason, bool known = true)
+    {
+        var message = Message(device, reason, known);
+        log.Add(message, reason, message.Payload);
     }
 
     private Message Message(Guid device, string reason, bool known) => new(new TestOwner.Device(device, _tenant, null, DeviceStatus.Active, 1).Topic(), "{"u8.ToArray(), new Nobody())
