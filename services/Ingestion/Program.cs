@@ -3,6 +3,7 @@ using EasySmart.Contracts.Identity;
 using EasySmart.Ingestion;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Tenants;
+using EasySmart.Ingestion.Webhook;
 using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
@@ -21,5 +22,6 @@ builder.AddIngestion();
 
 var app = builder.Build();
 app.UseServiceDefaults();
+app.MapWebhook();
 await app.RunAsync();
 return 0;
