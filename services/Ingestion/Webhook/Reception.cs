@@ -27,11 +27,9 @@ internal sealed class Reception(
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(50);
     // What is left of the time in which the service has to stop is the batches'.
     private static readonly TimeSpan WhenStopping = TimeSpan.FromSeconds(5);
-    private readonly int _most = options.Value.HeldBytes;
     private readonly TimeSpan _patience = options.Value.WebhookPatience;
-
-    /// <summary>Bodies of requests with one reading, in memory.</summary>
-    private long _held;
+    private readonly Room _forOne = new(options.Value.HeldBytes);
+    private readonly Room _forMany = new(options.Value.HeldBytes);
 
     /// <summary>The answer for what is not stored.</summary>
     public static ProblemResult NotStored => Problem.Unavailable("Not stored; send it again", retryAfterSeconds: 1);
@@ -58,23 +56,27 @@ internal sealed class Reception(
         return message;
     }
 
-    /// <summary>Returns true when all messages are committed, as readings or as rejections; false when they are to be sent again.</summary>
+    /// <summary>Returns true when the message is committed, as readings or as a rejection; false when it is to be sent again.</summary>
     public async Task<bool> StoreAsync(Delivery delivery, int bytes, CancellationToken gone)
     {
-        var held = Interlocked.Add(ref _held, bytes);
-        try
-        {
-            // What is larger than all the room is let into the empty one.
-            return (held <= _most || held == bytes) && !writer.IsWaiting && await CommitAsync(delivery, _patience, gone);
-        }
-        finally
-        {
-            Interlocked.Add(ref _held, -bytes);
-        }
+        using var room = _forOne.Take(bytes);
+        return room is not null && await CommitAsync(delivery, _patience, gone);
     }
+
+    /// <summary>Room for a body with many readings and for what is made of it; null when there is none.</summary>
+    public IDisposable? RoomForMany(int bytes) => _forMany.Take(2 * bytes);
+
+    /// <summary>The same for many messages, some of which may be committed when it returns false.</summary>
+    public async Task<bool> StoreManyAsync(Delivery delivery, CancellationToken gone) =>
+        delivery.Messages.Count == 0 || await CommitAsync(delivery, 4 * _patience, gone);
 
     private async Task<bool> CommitAsync(Delivery delivery, TimeSpan patience, CancellationToken gone)
     {
+        if (writer.IsWaiting)
+        {
+            return false;
+        }
+
         using var timer = new CancellationTokenSource(patience, clock);
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, gone);
         using var stopping = service.ApplicationStopping.UnsafeRegister(static timer => ((CancellationTokenSource)timer!).CancelAfter(WhenStopping), timer);

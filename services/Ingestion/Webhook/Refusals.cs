@@ -31,6 +31,10 @@ internal static class Refusals
         });
     }
 
+    /// <summary>Why all of it is refused, for programs; null when at least one of its readings was stored.</summary>
+    public static string? ReasonOf(Message message) => message.Rejection
+        ?? (Array.TrueForAll(message.Readings, reading => reading.Rejection is not null) ? message.Readings[0].Rejection : null);
+
     private static ProblemResult For(Message message, string reason)
     {
         var sentence = RejectionReasons.Explain(reason);
