@@ -28,7 +28,7 @@ internal static class RequestReader
         request = default;
         if (!Utf8.IsValid(json.Span))
         {
-            return Problem.BadRequest("The body is not UTF-8");
+            return Problem.BadRequest("This is not UTF-8");
         }
 
         try
@@ -36,15 +36,15 @@ internal static class RequestReader
             using var document = JsonDocument.Parse(json, Strict);
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? Read(document.RootElement, json, out request)
-                : Problem.BadRequest("The body is not a JSON object");
+                : Problem.BadRequest("This is not a JSON object");
         }
         catch (JsonException)
         {
-            return Problem.BadRequest("The body is not valid JSON, or names a property twice");
+            return Problem.BadRequest("This is not valid JSON, or names a property twice");
         }
         catch (InvalidOperationException)
         {
-            return Problem.BadRequest("A text of the body has half of a surrogate pair");
+            return Problem.BadRequest("A text has half of a surrogate pair");
         }
     }
 

@@ -7,7 +7,7 @@ using Microsoft.Net.Http.Headers;
 namespace EasySmart.Ingestion.Webhook;
 
 /// <summary>
-/// <c>POST /telemetry/batch</c>: stores up to 10,000 readings, each as `POST /telemetry` takes it: a JSON array, or a line for each as
+/// <c>POST /telemetry/batch</c>: stores up to 10,000 readings, each as <c>POST /telemetry</c> takes it: a JSON array, or a line for each as
 /// <c>application/x-ndjson</c>; 16 MiB at most. 200 means that all of them are committed, or refused as the answer says. 503 means that some
 /// may not be stored: the whole may be sent again, and what has a <c>timestamp</c> or <c>ts</c> is stored once.
 /// </summary>
