@@ -17,6 +17,10 @@ public sealed record IngestionOptions
     [Range(1 << 17, 1 << 30, ErrorMessage = "Ingestion:HeldBytes must be {1} to {2}")]
     public int HeldBytes { get; init; } = 32 << 20;
 
+    /// <summary>How long a request with a reading waits for its commit before it is answered 503; one with many readings four times as long.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:00:25", ErrorMessage = "Ingestion:WebhookPatience must be {1} to {2}")]
+    public TimeSpan WebhookPatience { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Messages with readings older than 5 minutes that go before live ones, a second. What live ones leave free they get besides.</summary>
     [Range(1, 1_000_000, ErrorMessage = "Ingestion:LateMessagesPerSecond must be {1} to {2}")]
     public int LateMessagesPerSecond { get; init; } = 1000;

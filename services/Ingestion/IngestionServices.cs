@@ -3,6 +3,7 @@ using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Rejected;
 using EasySmart.Ingestion.Tenants;
+using EasySmart.Ingestion.Webhook;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Messaging;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -51,6 +52,7 @@ internal static class IngestionServices
         services.AddSingleton<TelemetrySession>();
         services.AddSingleton<BatchWriter>();
         services.AddSingleton<Batcher>();
+        services.AddSingleton<Reception>();
         services.AddSingleton<DirectoryKeeper>();
         services.AddHostedService(provider => provider.GetRequiredService<DirectoryKeeper>());
         services.AddHostedService<ReplicaRebuild>();

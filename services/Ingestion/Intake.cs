@@ -9,7 +9,8 @@ namespace EasySmart.Ingestion;
 /// What every message passes on its way to a batch, whichever way it came: topic, device, payload. Nothing here asks the database or the
 /// network; what cannot be decided from memory waits aside.
 /// </summary>
-internal sealed class Intake(DeviceDirectory directory, ShutOutTenants shutOut, TenantQuotas quotas, WaitingRoom waiting, Lanes lanes)
+internal sealed class Intake(
+    DeviceDirectory directory, ShutOutTenants shutOut, TenantQuotas quotas, WaitingRoom waiting, Lanes lanes, OwnerInquiry inquiry)
 {
     /// <summary>Takes a message in; waits while there is no room.</summary>
     public ValueTask AcceptAsync(Message message, CancellationToken cancellation)
@@ -24,6 +25,21 @@ internal sealed class Intake(DeviceDirectory directory, ShutOutTenants shutOut, 
         return !waiting.Holds(message.DeviceId) && TryDecide(message)
             ? lanes.WriteAsync(message, cancellation)
             : waiting.AddAsync(message, ReleaseAsync, cancellation);
+    }
+
+    /// <summary>
+    /// Takes in one whose topic is read, of a source that waits by itself: for the device's owner and for room, until it is
+    /// <paramref name="cancellation">cancelled</paramref>.
+    /// </summary>
+    public async ValueTask AcceptOrAskAsync(Message message, CancellationToken cancellation)
+    {
+        // Of a wrong sender's message nothing else is asked: what its topic says is none of that device's doing.
+        while (message.DeviceId != Guid.Empty && message.Rejection != Rejections.SenderMismatch && !TryDecide(message))
+        {
+            await inquiry.AskAsync(message, cancellation);
+        }
+
+        await lanes.WriteAsync(message, cancellation);
     }
 
     /// <summary>Reads whose message it is, as far as its topic tells.</summary>

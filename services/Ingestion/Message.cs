@@ -12,13 +12,13 @@ internal sealed class Message(string topic, ReadOnlyMemory<byte> payload, IMessa
 
     public string Topic => topic;
 
-    public ReadOnlyMemory<byte> Payload => payload;
+    public ReadOnlyMemory<byte> Payload { get; private set; } = payload;
 
     /// <summary>Who hears of the commit.</summary>
     public IMessageSource Source => source;
 
     /// <summary>What it costs in memory, about.</summary>
-    public int Size => 2 * topic.Length + payload.Length;
+    public int Size => 2 * topic.Length + Payload.Length;
 
     /// <summary>As the topic says, until the device is known.</summary>
     public Guid TenantId { get; set; }
@@ -35,6 +35,9 @@ internal sealed class Message(string topic, ReadOnlyMemory<byte> payload, IMessa
 
     /// <summary>When the broker got it, if the source knows: the time of a reading that names none. Microseconds since 1970.</summary>
     public long? SentAt { get; init; }
+
+    /// <summary>Somebody waits for the commit, and its batch for nothing more. A broker's messages have time.</summary>
+    public bool IsAwaited { get; init; }
 
     /// <summary>What it says; none while that is not decided, or when all of it is refused.</summary>
     public Reading[] Readings { get; set; } = [];
@@ -64,7 +67,17 @@ internal sealed class Message(string topic, ReadOnlyMemory<byte> payload, IMessa
     public void LetGo() => Volatile.Write(ref _hold, Free);
 
     /// <summary>Takes it back: it will not be stored. Not while a commit is being tried, nor after one.</summary>
-    public bool TryWithdraw() => Interlocked.CompareExchange(ref _hold, Withdrawn, Free) == Free;
+    public bool TryWithdraw()
+    {
+        if (Interlocked.CompareExchange(ref _hold, Withdrawn, Free) != Free)
+        {
+            return false;
+        }
+
+        // It may stand in line for as long as an outage lasts; what it holds must not.
+        (Payload, Readings) = (default, []);
+        return true;
+    }
 }
 
 /// <summary>Where messages come from and are acknowledged to.</summary>

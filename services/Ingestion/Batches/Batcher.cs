@@ -17,12 +17,14 @@ internal sealed class Batcher(Lanes lanes, BatchWriter writer, IOptions<Ingestio
         while (await MoreAsync())
         {
             // One sleep for a batch: to be woken by each message, or each millisecond, costs more than all else that is done for it.
-            // Under full load a batch is there already when the last one is written. Once the service stops, nothing is waited for.
+            // Under full load a batch is there already when the last one is written. Once somebody waits for the commit or the service
+            // stops, nothing is waited for: others gather while this batch is written.
             if (lanes.Live.Count + lanes.Late.Count < _rows)
             {
-                await Task.Delay(_time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await lanes.Hurry.WaitAsync(_time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
+            lanes.Calm();
             await writer.WriteAsync(Take(), stopping);
         }
     }

@@ -14,6 +14,7 @@ internal sealed class Lanes
 
     private readonly Channel<Message> _live;
     private readonly Channel<Message> _late;
+    private TaskCompletionSource _hurry = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public Lanes(IOptions<IngestionOptions> options, IngestionMetrics metrics)
     {
@@ -28,7 +29,22 @@ internal sealed class Lanes
 
     public ChannelReader<Message> Late => _late.Reader;
 
-    public ValueTask WriteAsync(Message message, CancellationToken cancellation)
+    /// <summary>Completes when a message comes that somebody waits for.</summary>
+    public Task Hurry => _hurry.Task;
+
+    /// <summary>What is there is taken now: from here on <see cref="Hurry"/> is about others.</summary>
+    public void Calm() => _hurry = _hurry.Task.IsCompleted ? new(TaskCreationOptions.RunContinuationsAsynchronously) : _hurry;
+
+    public async ValueTask WriteAsync(Message message, CancellationToken cancellation)
+    {
+        await WriteToLaneAsync(message, cancellation);
+        if (message.IsAwaited)
+        {
+            Volatile.Read(ref _hurry).TrySetResult();
+        }
+    }
+
+    private ValueTask WriteToLaneAsync(Message message, CancellationToken cancellation)
     {
         if (!IsLate(message))
         {
@@ -53,15 +69,16 @@ internal sealed class Lanes
     // One with a reading of now among old ones is not late.
     private static bool IsLate(Message message)
     {
+        var late = false;
         foreach (var reading in message.Readings)
         {
-            if (!IsLate(reading))
+            if (reading.Rejection is null && !(late = IsLate(reading)))
             {
                 return false;
             }
         }
 
-        return message.Readings.Length > 0;
+        return late;
     }
 
     private static Channel<Message> Bounded(int messages) => Channel.CreateBounded<Message>(new BoundedChannelOptions(messages)

@@ -89,6 +89,10 @@ internal sealed class BrokerConnection : IDisposable
         },
         cancellation);
 
+    /// <summary>Asks for no more telemetry: the session may have subscribed when it was told to. <see cref="ReceiveAsync"/> brings the answer.</summary>
+    public Task UnsubscribeAsync(CancellationToken cancellation) => _adapter.SendPacketAsync(
+        new MqttUnsubscribePacket { PacketIdentifier = 1, TopicFilters = [Telemetry, $"$share/ingestion/{Telemetry}"] }, cancellation);
+
     /// <summary>Acknowledges packets in the given order, all in one write.</summary>
     public async Task AcknowledgeAsync(IReadOnlyList<ushort> packets, CancellationToken cancellation)
     {

@@ -25,6 +25,9 @@ public sealed record MqttOptions
     [Required(ErrorMessage = "Mqtt:ClientId is not configured")]
     public string ClientId { get; init; } = "";
 
+    /// <summary>Whether it asks for telemetry. False where the broker sends that to the webhook; device notices go through the session still.</summary>
+    public bool Subscribe { get; init; } = true;
+
     /// <summary>Whether the broker shares the messages among instances.</summary>
     public bool SharedSubscription { get; init; }
 
