@@ -1,6 +1,8 @@
 using EasySmart.Load;
 
-if (args is not ["connect-storm" or "authenticate", ..] || Options.Read(args[1..]) is not { } options)
+// The storms are of many devices; a stream of telemetry needs no more than keep the machine busy.
+var devices = args is ["telemetry", ..] ? 200 : 5000;
+if (args is not ["connect-storm" or "authenticate" or "telemetry", ..] || Options.Read(args[1..], devices) is not { } options)
 {
     Console.Error.WriteLine(
         """
@@ -8,10 +10,22 @@ if (args is not ["connect-storm" or "authenticate", ..] || Options.Read(args[1..
 
           connect-storm   all devices connect at once, twice: the first time makes them active
           authenticate    the broker's question about each device, over and over, without a broker
+          telemetry       in turns, several times: (a) the broker alone, ingestion halted and its place taken by a subscriber that
+                          only counts; (b) the whole path to committed rows; (c) COPY of the same rows alone. It checks that every
+                          acknowledged reading is stored exactly once, and removes its readings from the table at the end
 
-          --devices N       devices, made through the gateway unless an earlier run made them (5000)
+          --devices N       devices, made through the gateway unless an earlier run made them (5000; telemetry: 200)
           --concurrency N   connects or questions at a time (200)
           --requests N      questions that `authenticate` asks (50000)
+
+          of telemetry:
+          --rate N          messages a second of all devices together, 0 = as fast as it goes (0)
+          --qos N           0 or 1 (1)
+          --payload SHAPE   value | value-ts | object | series, an array of ten values with their times (value)
+          --slots N         slots of each device, used in turn (4)
+          --in-flight N     messages of each device that may be unacknowledged (20)
+          --seconds N       how long the devices of a round publish (15)
+          --rounds N        rounds of each kind (5)
         """);
     return 2;
 }
@@ -23,9 +37,18 @@ Console.CancelKeyPress += (_, key) =>
     stop.Cancel();
 };
 var fleet = RunningFleet.Find();
-var devices = await Devices.GetAsync(fleet, options.Devices, stop.Token);
-Measurement[] measured = args[0] == "connect-storm"
-    ? await ConnectStorm.RunAsync(fleet, devices, options, stop.Token)
-    : await AuthenticateStorm.RunAsync(fleet, devices, options, stop.Token);
-Console.WriteLine($"Report: {await Report.WriteAsync(args[0], options, measured, stop.Token)}");
-return measured.All(one => one.Failed == 0) ? 0 : 1;
+var all = await Devices.GetAsync(fleet, options.Devices, stop.Token);
+var report = new Report(args[0], args);
+switch (args[0])
+{
+    case "telemetry":
+        var run = await TelemetryRun.RunAsync(fleet, all, options, stop.Token);
+        Console.WriteLine($"Report: {await report.WriteAsync(new { options, run }, TelemetryReport.Of(options, run), stop.Token)}");
+        return run.Rounds.All(round => round.Missing == 0 && round.Doubled == 0) ? 0 : 1;
+    default:
+        var measured = args[0] == "connect-storm"
+            ? await ConnectStorm.RunAsync(fleet, all, options, stop.Token)
+            : await AuthenticateStorm.RunAsync(fleet, all, options, stop.Token);
+        Console.WriteLine($"Report: {await report.WriteAsync(new { options, measured }, StormReport.Of(options, measured), stop.Token)}");
+        return measured.All(one => one.Failed == 0) ? 0 : 1;
+}
