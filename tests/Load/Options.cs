@@ -7,7 +7,10 @@ internal sealed record Options
 {
     public required int Devices { get; init; }
 
-    public int Concurrency { get; init; } = 200;
+    public required int Concurrency { get; init; }
+
+    /// <summary>The report's name.</summary>
+    public required string Report { get; init; }
 
     public int Requests { get; init; } = 50_000;
 
@@ -24,14 +27,22 @@ internal sealed record Options
 
     public int Rounds { get; init; } = 5;
 
-    public int InFlight { get; init; } = 20;
+    public int InFlight { get; init; } = 1;
+
+    /// <summary>Devices and tenants that are only known.</summary>
+    public int Registered { get; init; } = 50_000;
+
+    public int Tenants { get; init; } = 1000;
+
+    /// <summary>How long memory is looked at.</summary>
+    public int Minutes { get; init; } = 10;
 
     /// <summary>Null when it cannot be understood.</summary>
     /// <param name="words">Pairs of a name and what it is set to.</param>
-    /// <param name="devices">How many devices there are when nothing is said.</param>
-    public static Options? Read(string[] words, int devices)
+    /// <param name="otherwise">What is not set.</param>
+    public static Options? Read(string[] words, Options otherwise)
     {
-        Options? options = new() { Devices = devices };
+        Options? options = otherwise;
         for (var i = 0; i < words.Length && options is not null; i += 2)
         {
             options = i + 1 < words.Length ? options.With(words[i], words[i + 1]) : null;
@@ -44,7 +55,12 @@ internal sealed record Options
     {
         if (name == "--payload")
         {
-            return Payloads.TryParse(word, out var shape) ? this with { Payload = shape.Value } : null;
+            return Payloads.Find(word) is { } shape ? this with { Payload = shape } : null;
+        }
+
+        if (name == "--report")
+        {
+            return this with { Report = word };
         }
 
         if (!int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
@@ -64,6 +80,9 @@ internal sealed record Options
             ("--seconds", _) => this with { Seconds = number },
             ("--rounds", _) => this with { Rounds = number },
             ("--in-flight", <= 1000) => this with { InFlight = number },
+            ("--registered", _) => this with { Registered = number },
+            ("--tenants", _) => this with { Tenants = number },
+            ("--minutes", <= 24 * 60) => this with { Minutes = number },
             _ => null,
         };
     }

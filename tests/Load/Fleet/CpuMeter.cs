@@ -1,19 +1,26 @@
+using System.Globalization;
+
 namespace EasySmart.Load;
 
 /// <summary>What programs of the fleet, and this program, compute from its start on.</summary>
 internal sealed class CpuMeter
 {
     public const string Load = "load program";
-    /// <summary>All else that ran on the machine: the rest of the fleet, and strangers. It tells how quiet the machine was.</summary>
-    public const string Rest = "rest of the machine";
+
+    /// <summary>What else belongs to the fleet.</summary>
+    public const string RestOfFleet = "rest of the fleet";
+
+    /// <summary>Strangers. It tells how quiet the machine was.</summary>
+    public const string Others = "others";
 
     private readonly Dictionary<string, int> _processes;
+    private readonly int _supervisor;
     private readonly Dictionary<string, double> _before;
 
     public CpuMeter(RunningFleet fleet, params string[] programs)
     {
         _processes = programs.ToDictionary(program => program, fleet.ProcessOf);
-        _processes.Add(Load, Environment.ProcessId);
+        _supervisor = int.Parse(fleet.Supervise("pid"), CultureInfo.InvariantCulture);
         _before = Read();
     }
 
@@ -27,7 +34,9 @@ internal sealed class CpuMeter
     private Dictionary<string, double> Read()
     {
         var read = _processes.ToDictionary(p => p.Key, p => Processes.CpuSecondsOf(p.Value));
-        read.Add(Rest, Processes.MachineCpuSeconds() - read.Values.Sum());
+        read.Add(RestOfFleet, Processes.CpuSecondsOf(_supervisor) - read.Values.Sum());
+        read.Add(Load, Processes.CpuSecondsOf(Environment.ProcessId));
+        read.Add(Others, Processes.MachineCpuSeconds() - read.Values.Sum());
         return read;
     }
 }

@@ -68,14 +68,17 @@ internal sealed class RunningFleet
     }
 
     /// <summary>Waits until a service says that it is ready.</summary>
-    public async Task ReadyAsync(string service, CancellationToken cancellation)
+    public Task ReadyAsync(string service, CancellationToken cancellation) => ReadyAsync(Service(service), service, cancellation);
+
+    /// <summary>Waits until what listens at an address says that it is ready.</summary>
+    public static async Task ReadyAsync(Uri address, string name, CancellationToken cancellation)
     {
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(3) };
-        await Until.TrueAsync($"{service} is not ready", Patience, async () =>
+        await Until.TrueAsync($"{name} is not ready", Patience, async () =>
         {
             try
             {
-                using var answer = await http.GetAsync(new Uri(Service(service), "/health/ready"), cancellation);
+                using var answer = await http.GetAsync(new Uri(address, "/health/ready"), cancellation);
                 return answer.IsSuccessStatusCode;
             }
             catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException && !cancellation.IsCancellationRequested)

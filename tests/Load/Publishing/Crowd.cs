@@ -15,11 +15,23 @@ internal sealed class Crowd : IDisposable
 
     public Behaviour Behaviour { get; }
 
-    public static async Task<Crowd> ConnectAsync(RunningFleet fleet, IReadOnlyList<LoadDevice> devices, Behaviour behaviour, CancellationToken cancellation)
+    public static Task<Crowd> ConnectAsync(RunningFleet fleet, IReadOnlyList<LoadDevice> devices, Behaviour behaviour, CancellationToken cancellation) =>
+        ConnectAsync(fleet, devices, behaviour, null, cancellation);
+
+    /// <param name="fleet">The fleet.</param>
+    /// <param name="devices">The devices.</param>
+    /// <param name="behaviour">What they do.</param>
+    /// <param name="onPublish">Hears of each message, by the index of its device and its number; null for nobody.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public static async Task<Crowd> ConnectAsync(
+        RunningFleet fleet, IReadOnlyList<LoadDevice> devices, Behaviour behaviour, Action<int, long>? onPublish, CancellationToken cancellation)
     {
         var publishers = new Publisher[devices.Count];
         await Parallel.ForAsync(0, devices.Count, new ParallelOptions { MaxDegreeOfParallelism = ConnectsAtATime, CancellationToken = cancellation },
-            async (i, c) => publishers[i] = new Publisher(devices[i], await Wire.OpenAsync(fleet, devices[i], c), behaviour));
+            async (i, c) => publishers[i] = new Publisher(devices[i], await Wire.OpenAsync(fleet, devices[i], c), behaviour)
+            {
+                OnPublish = onPublish is null ? null : number => onPublish(i, number),
+            });
         return new Crowd(publishers, behaviour);
     }
 

@@ -1,5 +1,5 @@
 using System.Buffers.Text;
-using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
 
 namespace EasySmart.Load;
 
@@ -68,18 +68,21 @@ internal static class Payloads
         return at;
     }
 
-    public static bool TryParse(string word, [NotNullWhen(true)] out PayloadShape? shape)
+    /// <summary>The shape with a name as in <c>value-ts</c>; null when there is none.</summary>
+    public static PayloadShape? Find(string name)
     {
-        shape = word switch
+        foreach (var shape in Enum.GetValues<PayloadShape>())
         {
-            "value" => PayloadShape.Value,
-            "value-ts" => PayloadShape.ValueTs,
-            "object" => PayloadShape.Object,
-            "series" => PayloadShape.Series,
-            _ => null,
-        };
-        return shape is not null;
+            if (NameOf(shape) == name)
+            {
+                return shape;
+            }
+        }
+
+        return null;
     }
+
+    public static string NameOf(PayloadShape shape) => JsonNamingPolicy.KebabCaseLower.ConvertName(shape.ToString());
 
     private static long Now() => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
 

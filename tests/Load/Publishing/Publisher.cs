@@ -33,6 +33,9 @@ internal sealed class Publisher : IDisposable
 
     public int Slots => _topics.Length;
 
+    /// <summary>Hears of each message, by the number of its first reading, before it is sent.</summary>
+    public Action<long>? OnPublish { get; init; }
+
     /// <summary>The number that its next reading will have.</summary>
     public long NextNumber => _publishes * Payloads.ReadingsOf(_behaviour.Shape);
 
@@ -105,6 +108,7 @@ internal sealed class Publisher : IDisposable
         for (var i = 0; i < count; i++)
         {
             var slot = (int)(_publishes % _topics.Length);
+            OnPublish?.Invoke(NextNumber);
             var length = Payloads.Write(payload, _behaviour.Shape, NextNumber, ref _times[slot]);
             Append(_topics[slot], payload[..length], ref at);
             _publishes++;

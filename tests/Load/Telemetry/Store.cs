@@ -7,6 +7,9 @@ internal sealed class Store(RunningFleet fleet) : IAsyncDisposable
 {
     private readonly NpgsqlDataSource _database = fleet.Telemetry();
 
+    /// <summary>When this run began: numbers start anew with each.</summary>
+    public DateTime Since { get; } = DateTime.UtcNow;
+
     public ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellation) => _database.OpenConnectionAsync(cancellation);
 
     /// <summary>Whether <c>latest</c> shows the last reading of each slot: readings of one device are committed in their order.</summary>
@@ -18,12 +21,14 @@ internal sealed class Store(RunningFleet fleet) : IAsyncDisposable
         await using var command = _database.CreateCommand(
             """
             SELECT count(*) FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::float8[]) AS sent (tenant_id, device_id, slot, value)
-            JOIN latest l USING (tenant_id, device_id, slot) WHERE coalesce(l.value, (l.payload ->> 'value')::float8) >= sent.value
+            JOIN latest l USING (tenant_id, device_id, slot)
+            WHERE coalesce(l.value, (l.payload ->> 'value')::float8) = sent.value AND l.received_at >= $5
             """);
         command.Parameters.Add(new() { Value = last.Select(one => one.Device.TenantId).ToArray() });
         command.Parameters.Add(new() { Value = last.Select(one => one.Device.DeviceId).ToArray() });
         command.Parameters.Add(new() { Value = last.Select(one => one.Slot).ToArray() });
         command.Parameters.Add(new() { Value = last.Select(one => Payloads.ValueOf(one.Number!.Value)).ToArray() });
+        command.Parameters.Add(new() { Value = Since });
         return await command.ExecuteScalarAsync(cancellation) is long count && count == last.Count;
     }
 
@@ -51,12 +56,12 @@ internal sealed class Store(RunningFleet fleet) : IAsyncDisposable
     }
 
     /// <summary>Removes what a run has stored, so that the next one finds the table as this one did.</summary>
-    public async Task CleanAsync(IEnumerable<Guid> tenants, DateTime since, CancellationToken cancellation)
+    public async Task CleanAsync(IEnumerable<Guid> tenants, CancellationToken cancellation)
     {
         await using var command = _database.CreateCommand(
             "DELETE FROM readings WHERE tenant_id = ANY($1) AND received_at >= $2 AND time > $2 - interval '1 hour'");
         command.Parameters.Add(new() { Value = tenants.Distinct().ToArray() });
-        command.Parameters.Add(new() { Value = since });
+        command.Parameters.Add(new() { Value = Since });
         await command.ExecuteNonQueryAsync(cancellation);
         await using var vacuum = _database.CreateCommand("VACUUM (ANALYZE) readings");
         await vacuum.ExecuteNonQueryAsync(cancellation);

@@ -35,7 +35,7 @@ internal static class WholePath
     }
 
     /// <summary>Every acknowledged reading exactly once: as many as were published, all different, from the first number to the last.</summary>
-    private static async Task<(long Missing, long Doubled)> CompareAsync(
+    public static async Task<(long Missing, long Doubled)> CompareAsync(
         Store store, Crowd crowd, DateTime since, long[] first, CancellationToken cancellation)
     {
         var stored = await store.CountAsync(crowd.Publishers.Select(p => p.Device), since, cancellation);
