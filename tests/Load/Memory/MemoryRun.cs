@@ -23,7 +23,7 @@ internal sealed record MemoryRun(double EmptyMib, double IdleMib, Round Peak, IR
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(10);
 
     /// <summary>How fast memory grew in the second half of the steady run, by the best straight line. Caches and heap have their size by then.</summary>
-    public double GrowthMibPerHour { get; } = Slope(Steady.Skip(Steady.Count / 2).ToArray()) * 3600;
+    public double GrowthMibPerHour { get; } = Math.Round(Slope(Steady.Skip(Steady.Count / 2).ToArray()) * 3600, 1);
 
     public static async Task<MemoryRun> RunAsync(RunningFleet fleet, LoadDevice[] devices, Options options, CancellationToken cancellation)
     {
@@ -60,7 +60,7 @@ internal sealed record MemoryRun(double EmptyMib, double IdleMib, Round Peak, IR
         var (clock, before) = (Stopwatch.StartNew(), (At: 0.0, Readings: 0L));
         var publishing = crowd.PublishAsync(time, rate, progress, cancellation);
         using var timer = new PeriodicTimer(Look);
-        while (!publishing.IsCompleted && await timer.WaitForNextTickAsync(cancellation))
+        while (await timer.WaitForNextTickAsync(cancellation) && !publishing.IsCompleted)
         {
             var now = (At: clock.Elapsed.TotalSeconds, Readings: progress.AcknowledgedReadings);
             samples.Add(new MemorySample(Math.Round(now.At), Processes.ResidentMibOf(process), Math.Round((now.Readings - before.Readings) / (now.At - before.At))));

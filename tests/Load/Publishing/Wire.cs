@@ -14,7 +14,8 @@ namespace EasySmart.Load;
 
 /// <summary>
 /// A connection to the broker on which MQTTnet shakes hands; after that whole packets are sent and received as bytes. MQTTnet's client
-/// costs this machine more for each message than the broker does (see <c>publish-cost</c>), and would be what is measured.
+/// was measured to compute 23 µs for a message with 20 in flight, where this takes 3 and the broker 4, and 46 µs for one at a time,
+/// where this takes 24: on a machine that all share, it would be what is measured.
 /// </summary>
 internal sealed class Wire : IDisposable
 {
