@@ -18,8 +18,8 @@ internal static class IngestionServices
         services.AddOptions<MqttOptions>().BindConfiguration("Mqtt").ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<IngestionOptions>().BindConfiguration("Ingestion").ValidateDataAnnotations()
             .Validate<IOptions<MqttOptions>>(
-                (limits, mqtt) => limits.WaitingMessages < mqtt.Value.ReceiveMaximum,
-                "Ingestion:WaitingMessages must be below Mqtt:ReceiveMaximum, or one unknown device stops all others")
+                (limits, mqtt) => limits.WaitingMessages + limits.LateMessages < mqtt.Value.ReceiveMaximum,
+                "Ingestion:WaitingMessages and :LateMessages must be below Mqtt:ReceiveMaximum, or what waits aside stops all others")
             .ValidateOnStart();
         builder.AddServiceKey();
         services.AddOptions<DeviceOwnerOptions>().Configure<IConfiguration>((owner, configuration) =>
@@ -41,6 +41,7 @@ internal static class IngestionServices
         services.AddSingleton<DeviceOwner>();
         services.AddSingleton<OwnerInquiry>();
         services.AddSingleton<WaitingRoom>();
+        services.AddSingleton<Lanes>();
         services.AddSingleton<Intake>();
         services.AddSingleton<RecentDeliveries>();
         services.AddSingleton<Acknowledger>();

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using EasySmart.Ingestion.Parsing;
 using Npgsql;
 
@@ -9,20 +10,20 @@ internal sealed class RejectionLog
     private const int SampleBytes = 256;
     private const int TopicLength = 512;
     private static readonly long Minute = (long)TimeSpan.FromMinutes(1).TotalMicroseconds;
-    private readonly Dictionary<(Guid? Tenant, Guid? Device, string Reason, long Minute), (Message Sample, long Count, long LastAt)> _counts = [];
+    private readonly Dictionary<(Guid? Tenant, Guid? Device, string Reason, long Minute), (Message Message, ReadOnlyMemory<byte> Sample, long Count, long LastAt)> _counts = [];
 
     public IEnumerable<(string Reason, long Count)> Counts => _counts.Select(entry => (entry.Key.Reason, entry.Value.Count));
 
-    public void Add(Message message)
+    public void Add(Message message, string reason, ReadOnlyMemory<byte> sample)
     {
         // To the tenant that the device belongs to, whatever tenant the topic names.
         var key = (
             message.Device?.TenantId,
             message.DeviceId == Guid.Empty ? (Guid?)null : message.DeviceId,
-            message.Rejection!,
+            reason,
             message.ReceivedAt - message.ReceivedAt % Minute);
-        var (sample, count, _) = _counts.GetValueOrDefault(key);
-        _counts[key] = (sample ?? message, count + 1, message.ReceivedAt);
+        ref var entry = ref CollectionsMarshal.GetValueRefOrAddDefault(_counts, key, out var known);
+        entry = known ? entry with { Count = entry.Count + 1, LastAt = message.ReceivedAt } : (message, sample, 1, message.ReceivedAt);
     }
 
     public async Task WriteAsync(NpgsqlTransaction transaction, CancellationToken cancellation)
@@ -49,8 +50,8 @@ internal sealed class RejectionLog
         command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => e.Key.Reason) });
         command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => ReadingTime.Of(e.Key.Minute).UtcDateTime) });
         command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => e.Value.Count) });
-        command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => e.Value.Sample.Payload[..Math.Min(SampleBytes, e.Value.Sample.Payload.Length)].ToArray()) });
-        command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => TopicOf(e.Value.Sample)) });
+        command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => e.Value.Sample[..Math.Min(SampleBytes, e.Value.Sample.Length)].ToArray()) });
+        command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => TopicOf(e.Value.Message)) });
         command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => ReadingTime.Of(e.Value.LastAt).UtcDateTime) });
         await command.ExecuteNonQueryAsync(cancellation);
     }

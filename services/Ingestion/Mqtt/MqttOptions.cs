@@ -30,7 +30,7 @@ public sealed record MqttOptions
 
     /// <summary>How many messages the broker may have on the way to us: two batches, so that one fills while the other is written.</summary>
     [Range(10, 65_535, ErrorMessage = "Mqtt:ReceiveMaximum must be {1} to {2}")]
-    public int ReceiveMaximum { get; init; } = 4000;
+    public int ReceiveMaximum { get; init; } = 8000;
 
     /// <summary>How long the broker holds messages for an instance that is away.</summary>
     [Range(1, 365, ErrorMessage = "Mqtt:SessionExpiryDays must be {1} to {2}")]
