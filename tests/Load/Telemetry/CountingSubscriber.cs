@@ -15,7 +15,7 @@ internal sealed class CountingSubscriber : IDisposable
     private const string ClientId = "service/ingestion-1";
     private const string UserName = "service/ingestion";
     private const string Telemetry = "tenants/+/devices/+/telemetry/#";
-    private const int ReceiveMaximum = 4000;
+    private const int ReceiveMaximum = 8000;
     private const int AckBytes = 4;
 
     private readonly Wire _wire;

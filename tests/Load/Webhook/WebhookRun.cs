@@ -7,7 +7,8 @@ internal sealed record WebhookRun(IReadOnlyList<WebhookRound> Rounds, long Store
     public const string Nothing = "does nothing";
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(5);
 
-    public double Ratio => Math.Round(PerSecond(Ingestion) / PerSecond(Nothing), 3);
+    /// <summary>Null when ingestion did not answer.</summary>
+    public double? Ratio => Rounds.Count == 0 ? null : Math.Round(PerSecond(Ingestion) / PerSecond(Nothing), 3);
 
     /// <summary>How many were answered with success and are not stored.</summary>
     public long Missing => Answered - Stored;
