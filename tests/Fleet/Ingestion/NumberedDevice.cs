@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using EasySmart.Hosting;
 using MQTTnet;
 using MQTTnet.Formatter;
 using MQTTnet.Protocol;
@@ -18,14 +19,15 @@ internal sealed class NumberedDevice : IAsyncDisposable
     private readonly HashSet<int> _acknowledged = [];
     private readonly CancellationTokenSource _enough = new();
     private readonly MqttClientOptions _options;
+    private readonly string _padding;
     private readonly Task _running;
     private readonly long _start = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
     private volatile bool _abandoned;
     private int _next;
 
-    public NumberedDevice(Device device, MqttProtocolVersion version, bool withTime, string? port = null)
+    public NumberedDevice(Device device, MqttProtocolVersion version, bool withTime, string? port = null, int padding = 0)
     {
-        (Device, WithTime) = (device, withTime);
+        (Device, WithTime, _padding) = (device, withTime, new string('.', padding));
         _options = new MqttClientOptionsBuilder()
             .WithTcpServer(Fleet.MqttHost, int.Parse(port ?? Fleet.MqttPort, CultureInfo.InvariantCulture))
             .WithProtocolVersion(version)
@@ -64,6 +66,9 @@ internal sealed class NumberedDevice : IAsyncDisposable
             return _acknowledged.Contains(number);
         }
     }
+
+    /// <summary>Waits until so many are acknowledged.</summary>
+    public Task AcknowledgedAsync(int count) => Eventually.TrueAsync(() => Task.FromResult(Acknowledged >= count), seconds: 120);
 
     /// <summary>Ends with a reading that is acknowledged, and so the last of this device at the broker.</summary>
     public async Task EndAsync()
@@ -128,13 +133,13 @@ internal sealed class NumberedDevice : IAsyncDisposable
     private async Task<bool> PublishAsync(IMqttClient client)
     {
         var number = Interlocked.Increment(ref _next) - 1;
-        var payload = WithTime ? $$"""{"value": {{number}}, "ts": {{_start + number}}}""" : $$"""{"value": {{number}}}""";
+        var rest = (WithTime ? $", \"ts\": {_start + number}" : "") + (_padding.Length > 0 ? $", \"padding\": \"{_padding}\"" : "");
         try
         {
             var answer = await client.PublishAsync(new MqttApplicationMessage
             {
                 Topic = Device.Slot(0),
-                PayloadSegment = Encoding.UTF8.GetBytes(payload),
+                PayloadSegment = Encoding.UTF8.GetBytes($$"""{"value": {{number}}{{rest}}}"""),
                 QualityOfServiceLevel = MqttQualityOfServiceLevel.AtLeastOnce,
             });
             if (answer.ReasonCode != MqttClientPublishReasonCode.Success)

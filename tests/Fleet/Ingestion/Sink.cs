@@ -1,3 +1,4 @@
+using EasySmart.Hosting;
 using Npgsql;
 
 namespace EasySmart.Fleet.Tests.Ingestion;
@@ -30,6 +31,16 @@ internal sealed class Sink : IAsyncDisposable
     private Sink(NpgsqlDataSource telemetry, NpgsqlDataSource usage, string usageSql) =>
         (_telemetry, _usage, _usageSql) = (telemetry, usage, usageSql);
 
+    /// <summary>A database of a test's own, whose outbox nobody empties, since its ingestion has no RabbitMQ: what it would bill is there.</summary>
+    public static Sink Of(TestDatabase database) => new(
+        NpgsqlDataSource.Create(database.ForSuperuser()),
+        NpgsqlDataSource.Create(database.ForSuperuser()),
+        """
+        SELECT (entry->>'Messages')::bigint messages, (entry->>'Readings')::bigint readings, (entry->>'Bytes')::bigint bytes
+        FROM outbox, jsonb_array_elements(body->'Entries') entry
+        WHERE type LIKE '%.UsageRecorded' AND (entry->>'TenantId')::uuid = $1
+        """);
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public async Task<long> RowsOfAsync(Guid tenant)
@@ -44,7 +55,10 @@ internal sealed class Sink : IAsyncDisposable
         var copies = new Dictionary<(Guid, int), int>();
         var bytes = 0L;
         await using (var command = _telemetry.CreateCommand(
-            "SELECT device_id, value::integer, count(*)::integer, sum(bytes) FROM readings WHERE tenant_id = $1 GROUP BY 1, 2"))
+            """
+            SELECT device_id, (payload_of(form, value, payload, time)->>'value')::integer, count(*)::integer, sum(bytes)
+            FROM readings WHERE tenant_id = $1 GROUP BY 1, 2
+            """))
         {
             command.Parameters.Add(new() { Value = tenant });
             await using var reader = await command.ExecuteReaderAsync(Cancellation);

@@ -6,6 +6,8 @@ namespace EasySmart.Fleet.Tests.Ingestion;
 /// <summary>Devices of a tenant of its own that publish side by side, in both versions of MQTT, with and without a time of their own.</summary>
 internal sealed class Traffic : IAsyncDisposable
 {
+    // More than there are instances that share them, so that each has one.
+    private const int Last = 12;
     private readonly Sink _sink;
 
     private readonly string? _port;
@@ -22,7 +24,8 @@ internal sealed class Traffic : IAsyncDisposable
     /// <summary>Starts to publish.</summary>
     /// <param name="sink">Where the readings end.</param>
     /// <param name="port">The broker's; the fleet's own when it is left out.</param>
-    public static async Task<Traffic> StartAsync(Sink sink, string? port = null)
+    /// <param name="padding">Characters in each payload beside the number.</param>
+    public static async Task<Traffic> StartAsync(Sink sink, string? port = null, int padding = 0)
     {
         var tenant = await Tenant.RegisterAsync();
         var devices = new List<NumberedDevice>();
@@ -31,18 +34,15 @@ internal sealed class Traffic : IAsyncDisposable
             (MqttProtocolVersion.V311, true), (MqttProtocolVersion.V311, false), (MqttProtocolVersion.V500, true), (MqttProtocolVersion.V500, false),
         })
         {
-            devices.Add(new NumberedDevice(await tenant.ProvisionAsync(), version, withTime, port));
+            devices.Add(new NumberedDevice(await tenant.ProvisionAsync(), version, withTime, port, padding));
         }
 
         return new Traffic(tenant, devices, sink, port);
     }
 
     /// <summary>Waits until every device has so many more acknowledged.</summary>
-    public async Task AcknowledgedMoreAsync(int more)
-    {
-        var wanted = Devices.Select(device => device.Acknowledged + more).ToArray();
-        await Eventually.TrueAsync(() => Task.FromResult(!Devices.Where((device, i) => device.Acknowledged < wanted[i]).Any()), seconds: 120);
-    }
+    public Task AcknowledgedMoreAsync(int more) =>
+        Task.WhenAll(Devices.Select(device => device.AcknowledgedAsync(device.Acknowledged + more)));
 
     /// <summary>Waits until so many more readings are stored.</summary>
     public async Task StoredMoreAsync(int more)
@@ -59,14 +59,14 @@ internal sealed class Traffic : IAsyncDisposable
     }
 
     /// <summary>Ends the publishing, and waits until all that the broker acknowledged is stored, and all that is stored is billed.</summary>
-    public async Task<Stored> EndAsync()
+    private async Task<Stored> EndAsync()
     {
         await Task.WhenAll(Devices.Select(device => device.EndAsync()));
         return await Eventually.GetAsync(
             async () =>
             {
                 var stored = await _sink.OfAsync(Tenant.Id);
-                var missing = Missing(stored).Count();
+                var missing = Missing(stored, Devices).Count();
                 return missing == 0 && stored.Usage.Readings >= stored.Rows
                     ? stored
                     : throw new InvalidOperationException(
@@ -76,17 +76,21 @@ internal sealed class Traffic : IAsyncDisposable
     }
 
     /// <summary>Ends the publishing. Then every acknowledged reading must be stored and billed once, and no other more than once.</summary>
-    public async Task EndsExactAsync()
+    public async Task EndsExactAsync() => IsExact(await SettleAsync());
+
+    /// <summary>Ends the publishing, and waits until nothing is under way any more.</summary>
+    public async Task<Stored> SettleAsync()
     {
         await EndAsync();
-        // What was under way when the last one was stored is through when one that came later is.
+        // What was under way when the last one was stored is through when those are that came later.
         await using var after = new NumberedDevice(await Tenant.ProvisionAsync(), MqttProtocolVersion.V500, withTime: false, _port);
+        await after.AcknowledgedAsync(Last);
         await after.EndAsync();
-        IsExact(await Eventually.GetAsync(async () =>
+        return await Eventually.GetAsync(async () =>
         {
             var stored = await _sink.OfAsync(Tenant.Id);
-            return stored.Copies.ContainsKey((after.Device.Id, 0)) && stored.Usage.Readings >= stored.Rows ? stored : null;
-        }));
+            return !Missing(stored, [after]).Any() && stored.Usage.Readings >= stored.Rows ? stored : null;
+        });
     }
 
     public async ValueTask DisposeAsync()
@@ -97,13 +101,13 @@ internal sealed class Traffic : IAsyncDisposable
         }
     }
 
-    public IEnumerable<(Guid Device, int Number)> Missing(Stored stored) =>
-        from device in Devices
+    private static IEnumerable<int> Missing(Stored stored, IEnumerable<NumberedDevice> devices) =>
+        from device in devices
         from number in Enumerable.Range(0, device.Published)
         where device.IsAcknowledged(number) && !stored.Copies.ContainsKey((device.Device.Id, number))
-        select (device.Device.Id, number);
+        select number;
 
-    public static void IsExact(Stored stored)
+    private static void IsExact(Stored stored)
     {
         Assert.DoesNotContain(stored.Copies, copy => copy.Value != 1);
         Assert.Equal("", stored.Rejected);
