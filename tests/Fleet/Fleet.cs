@@ -142,7 +142,16 @@ internal static class Fleet
 
     private sealed class Stopped(string program) : IAsyncDisposable
     {
-        public async ValueTask DisposeAsync() => await StartAsync(program);
+        private bool _started;
+
+        public async ValueTask DisposeAsync()
+        {
+            if (!_started)
+            {
+                _started = true;
+                await StartAsync(program);
+            }
+        }
     }
 
     // postgresql://user:password@host:port/database, as psql takes it.

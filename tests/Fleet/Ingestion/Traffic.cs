@@ -53,7 +53,9 @@ internal sealed class Traffic : IAsyncDisposable
             {
                 var rows = await _sink.RowsOfAsync(Tenant.Id);
                 wanted = Math.Min(wanted, rows + more);
-                return rows >= wanted;
+                return rows >= wanted
+                    ? true
+                    : throw new InvalidOperationException($"{rows} of {Acknowledged} at port {_port ?? Fleet.MqttPort} are stored, and not {wanted}");
             },
             seconds: 120);
     }
