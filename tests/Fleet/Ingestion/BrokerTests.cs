@@ -7,6 +7,8 @@ namespace EasySmart.Fleet.Tests.Ingestion;
 [Collection("Servers are killed here")]
 public sealed class BrokerTests(ITestOutputHelper output)
 {
+    private const string Ingested = "telemetry_ingested_total";
+
     [Fact]
     public async Task The_broker_is_restarted_with_ingestion_at_work_and_with_ingestion_away()
     {
@@ -25,7 +27,7 @@ public sealed class BrokerTests(ITestOutputHelper output)
         await using var second = await PersistentBroker.IngestionAsync(1);
         await traffic.StoredMoreAsync(500);
         await EndsExactAsync(traffic);
-        Assert.All(traffic.Devices, device => Assert.True(device.Reconnects >= 2));
+        Assert.All(traffic.Sources.Cast<NumberedDevice>(), device => Assert.True(device.Reconnects >= 2));
     }
 
     [Fact]
@@ -39,7 +41,7 @@ public sealed class BrokerTests(ITestOutputHelper output)
         await traffic.StoredMoreAsync(500);
         await using var added = await PersistentBroker.IngestionAsync(3, shared: true);
         await Eventually.TrueAsync(async () =>
-            await IngestedAsync(stopped) > 500 && await IngestedAsync(killed) > 500 && await IngestedAsync(added) > 500, seconds: 60);
+            await CountAsync(stopped, Ingested) > 500 && await CountAsync(killed, Ingested) > 500 && await CountAsync(added, Ingested) > 500, seconds: 60);
 
         await stopped.StopAsync();
         await traffic.StoredMoreAsync(500);
@@ -58,7 +60,7 @@ public sealed class BrokerTests(ITestOutputHelper output)
         await using var broker = await PersistentBroker.StartAsync();
         var instances = new[] { await PersistentBroker.IngestionAsync(1, shared: true), await PersistentBroker.IngestionAsync(2, shared: true) };
         await using var traffic = await Traffic.StartAsync(sink, PersistentBroker.Port);
-        var kills = 0;
+        var (kills, redelivered) = (0, 0d);
         foreach (var number in new[] { 1, 2, 1, 2 })
         {
             await traffic.StoredMoreAsync(500);
@@ -66,12 +68,14 @@ public sealed class BrokerTests(ITestOutputHelper output)
             kills++;
             await traffic.StoredMoreAsync(100);
             instances[number - 1] = await PersistentBroker.IngestionAsync(number, shared: true);
+            await traffic.StoredMoreAsync(100);
+            redelivered += await CountAsync(instances[number - 1], "telemetry_redelivered_total");
         }
 
         var stored = await traffic.SettleAsync();
         var doubled = stored.Copies.Where(copy => copy.Value > 1).ToArray();
-        output.WriteLine($"{traffic.Acknowledged} acknowledged, {kills} kills, {doubled.Length} doubled");
-        Assert.DoesNotContain(doubled, copy => traffic.Devices.Any(device => device.WithTime && device.Device.Id == copy.Key.Device));
+        output.WriteLine($"{traffic.Acknowledged} acknowledged, {kills} kills, {redelivered} redelivered, {doubled.Length} doubled");
+        Assert.DoesNotContain(doubled, copy => traffic.Sources.Any(device => device.WithTime && device.Device.Id == copy.Key.Device));
         Assert.InRange(stored.Rows - stored.Copies.Count, 0, kills * PersistentBroker.InFlight);
         Assert.Equal("", stored.Rejected);
         Assert.Equal(new Usage(stored.Rows, stored.Rows, stored.Bytes), stored.Usage);
@@ -84,14 +88,14 @@ public sealed class BrokerTests(ITestOutputHelper output)
     private async Task EndsExactAsync(Traffic traffic)
     {
         await traffic.EndsExactAsync();
-        output.WriteLine($"{traffic.Acknowledged} acknowledged of {traffic.Devices.Sum(device => device.Published)}");
+        output.WriteLine($"{traffic.Acknowledged} acknowledged of {traffic.Sources.Sum(device => device.Published)}");
     }
 
-    private static async Task<double> IngestedAsync(Instance instance)
+    private static async Task<double> CountAsync(Instance instance, string counter)
     {
         using var http = new HttpClient();
         var metrics = await http.GetStringAsync(new Uri(instance.Address, "/metrics"), TestContext.Current.CancellationToken);
-        return metrics.Split('\n').Where(line => line.StartsWith("telemetry_ingested_total", StringComparison.Ordinal))
+        return metrics.Split('\n').Where(line => line.StartsWith(counter, StringComparison.Ordinal))
             .Sum(line => double.Parse(line[(line.LastIndexOf('}') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture));
     }
 }

@@ -68,6 +68,6 @@ public sealed class ServerFaultTests(ITestOutputHelper output)
     private async Task EndsExactAsync(Traffic traffic)
     {
         await traffic.EndsExactAsync();
-        output.WriteLine($"{traffic.Acknowledged} acknowledged of {traffic.Devices.Sum(device => device.Published)}");
+        output.WriteLine($"{traffic.Acknowledged} acknowledged of {traffic.Sources.Sum(device => device.Published)}");
     }
 }

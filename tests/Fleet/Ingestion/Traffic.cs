@@ -3,23 +3,22 @@ using MQTTnet.Formatter;
 
 namespace EasySmart.Fleet.Tests.Ingestion;
 
-/// <summary>Devices of a tenant of its own that publish side by side, in both versions of MQTT, with and without a time of their own.</summary>
+/// <summary>Devices of a tenant of its own that send readings side by side, in both versions of MQTT, with and without a time of their own.</summary>
 internal sealed class Traffic : IAsyncDisposable
 {
     // More than there are instances that share them, so that each has one.
     private const int Last = 12;
     private readonly Sink _sink;
-
     private readonly string? _port;
 
-    private Traffic(Tenant tenant, IReadOnlyList<NumberedDevice> devices, Sink sink, string? port) =>
-        (Tenant, Devices, _sink, _port) = (tenant, devices, sink, port);
+    private Traffic(Tenant tenant, IReadOnlyList<NumberedSource> sources, Sink sink, string? port) =>
+        (Tenant, Sources, _sink, _port) = (tenant, sources, sink, port);
 
     public Tenant Tenant { get; }
 
-    public IReadOnlyList<NumberedDevice> Devices { get; }
+    public IReadOnlyList<NumberedSource> Sources { get; }
 
-    public int Acknowledged => Devices.Sum(device => device.Acknowledged);
+    public int Acknowledged => Sources.Sum(source => source.Acknowledged);
 
     /// <summary>Starts to publish.</summary>
     /// <param name="sink">Where the readings end.</param>
@@ -40,9 +39,18 @@ internal sealed class Traffic : IAsyncDisposable
         return new Traffic(tenant, devices, sink, port);
     }
 
-    /// <summary>Waits until every device has so many more acknowledged.</summary>
+    /// <summary>Starts to send by HTTP.</summary>
+    public static async Task<Traffic> StartByHttpAsync(Sink sink)
+    {
+        var tenant = await Tenant.RegisterAsync();
+        var key = (await tenant.MakeKeyAsync(new { name = "webhook", scopes = new[] { "telemetry:write" } })).GetProperty("key").GetString()!;
+        return new Traffic(
+            tenant, [new NumberedCaller(await tenant.ProvisionAsync(), key, withTime: true), new NumberedCaller(await tenant.ProvisionAsync(), key, withTime: false)], sink, null);
+    }
+
+    /// <summary>Waits until every one has so many more acknowledged.</summary>
     public Task AcknowledgedMoreAsync(int more) =>
-        Task.WhenAll(Devices.Select(device => device.AcknowledgedAsync(device.Acknowledged + more)));
+        Task.WhenAll(Sources.Select(source => source.AcknowledgedAsync(source.Acknowledged + more)));
 
     /// <summary>Waits until so many more readings are stored.</summary>
     public async Task StoredMoreAsync(int more)
@@ -63,12 +71,12 @@ internal sealed class Traffic : IAsyncDisposable
     /// <summary>Ends the publishing, and waits until all that the broker acknowledged is stored, and all that is stored is billed.</summary>
     private async Task<Stored> EndAsync()
     {
-        await Task.WhenAll(Devices.Select(device => device.EndAsync()));
+        await Task.WhenAll(Sources.Select(source => source.EndAsync()));
         return await Eventually.GetAsync(
             async () =>
             {
                 var stored = await _sink.OfAsync(Tenant.Id);
-                var missing = Missing(stored, Devices).Count();
+                var missing = Missing(stored, Sources).Count();
                 return missing == 0 && stored.Usage.Readings >= stored.Rows
                     ? stored
                     : throw new InvalidOperationException(
@@ -97,16 +105,16 @@ internal sealed class Traffic : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var device in Devices)
+        foreach (var source in Sources)
         {
-            await device.DisposeAsync();
+            await source.DisposeAsync();
         }
     }
 
-    private static IEnumerable<int> Missing(Stored stored, IEnumerable<NumberedDevice> devices) =>
-        from device in devices
-        from number in Enumerable.Range(0, device.Published)
-        where device.IsAcknowledged(number) && !stored.Copies.ContainsKey((device.Device.Id, number))
+    private static IEnumerable<int> Missing(Stored stored, IEnumerable<NumberedSource> sources) =>
+        from source in sources
+        from number in Enumerable.Range(0, source.Published)
+        where source.IsAcknowledged(number) && !stored.Copies.ContainsKey((source.Device.Id, number))
         select number;
 
     private static void IsExact(Stored stored)
