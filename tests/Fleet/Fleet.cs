@@ -25,6 +25,10 @@ internal static class Fleet
     /// <summary>The telemetry database as its owner.</summary>
     public static NpgsqlDataSource Telemetry() => Open("EASYSMART_TELEMETRY_DSN");
 
+    /// <summary>The billing database as superuser.</summary>
+    public static NpgsqlDataSource Billing() =>
+        NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(TestServers.Platform) { Database = "billing" }.ConnectionString);
+
     /// <summary>Ends a program as a crash would (SIGKILL); the supervisor starts it again.</summary>
     public static async Task KillAsync(string program)
     {
@@ -61,14 +65,45 @@ internal static class Fleet
     /// <summary>Stops a server for as long as the answer is not disposed.</summary>
     public static async Task<IAsyncDisposable> StoppedAsync(string program)
     {
-        await SuperviseAsync("stop", program);
+        await StopAsync(program);
         return new Stopped(program);
     }
 
-    /// <summary>A second instance of a service on a port of its own, with the settings of the first; it ends when it is disposed.</summary>
-    public static async Task<Instance> SecondAsync(string program)
+    /// <summary>Starts a program of the fleet that does not run.</summary>
+    public static Task StartAsync(string program) => SuperviseAsync("start", program);
+
+    /// <summary>Stops a program as an operator would, and waits for its end.</summary>
+    public static Task StopAsync(string program) => SuperviseAsync("stop", program);
+
+    /// <summary>What a program has said.</summary>
+    public static string LogOf(string program)
     {
-        var pid = await SuperviseAsync("pid", program);
+        var path = Path.Combine(TestServers.Required("EASYSMART_STATE_DIR"), "logs", $"{program}.log");
+        using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        return reader.ReadToEnd();
+    }
+
+    /// <summary>A second instance of a service on a port of its own, with the settings of the first; it ends when it is disposed.</summary>
+    /// <param name="program">The service.</param>
+    /// <param name="settings">What is otherwise than in the first, as environment variables.</param>
+    public static async Task<Instance> SecondAsync(string program, params IEnumerable<(string Name, string Value)> settings) =>
+        await Instance.StartAsync(await SameAsAsync(program, [.. settings, ("ASPNETCORE_URLS", "http://127.0.0.1:0")]));
+
+    /// <summary>Runs one of a service's commands to its end, with the settings of the running one.</summary>
+    public static async Task CommandAsync(string program, string command, params IEnumerable<(string Name, string Value)> settings)
+    {
+        var start = await SameAsAsync(program, settings);
+        start.ArgumentList.Add(command);
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var said = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(process.ExitCode == 0, await output + said);
+    }
+
+    private static async Task<ProcessStartInfo> SameAsAsync(string program, IEnumerable<(string Name, string Value)> settings)
+    {
+        var pid = await ProcessOfAsync(program);
         var start = new ProcessStartInfo
         {
             RedirectStandardOutput = true,
@@ -84,19 +119,12 @@ internal static class Fleet
         var command = (await File.ReadAllTextAsync($"/proc/{pid}/cmdline")).Split('\0', StringSplitOptions.RemoveEmptyEntries);
         start.FileName = command[0];
         Array.ForEach(command[1..], start.ArgumentList.Add);
-        start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
-        var process = Process.Start(start)!;
-        var listening = new TaskCompletionSource<Uri>(TaskCreationOptions.RunContinuationsAsynchronously);
-        process.OutputDataReceived += (_, line) =>
+        foreach (var (name, value) in settings)
         {
-            if (line.Data?.Split("Now listening on: ") is [_, var address])
-            {
-                listening.TrySetResult(new Uri(address));
-            }
-        };
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        return new Instance(process, await listening.Task.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken));
+            start.Environment[name] = value;
+        }
+
+        return start;
     }
 
     private static async Task<string> SuperviseAsync(params string[] words)
@@ -112,22 +140,18 @@ internal static class Fleet
         return output.Trim();
     }
 
-    /// <summary>A process of the fleet that a test started.</summary>
-    internal sealed class Instance(Process process, Uri address) : IAsyncDisposable
+    private sealed class Stopped(string program) : IAsyncDisposable
     {
-        public Uri Address => address;
+        private bool _started;
 
         public async ValueTask DisposeAsync()
         {
-            process.Kill();
-            await process.WaitForExitAsync();
-            process.Dispose();
+            if (!_started)
+            {
+                _started = true;
+                await StartAsync(program);
+            }
         }
-    }
-
-    private sealed class Stopped(string program) : IAsyncDisposable
-    {
-        public async ValueTask DisposeAsync() => await SuperviseAsync("start", program);
     }
 
     // postgresql://user:password@host:port/database, as psql takes it.

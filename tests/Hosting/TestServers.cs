@@ -35,10 +35,10 @@ public sealed class TestDatabase : IAsyncDisposable
     public string Name { get; }
 
     /// <summary>Makes an empty database that belongs to <paramref name="owner"/>.</summary>
-    public static async Task<TestDatabase> CreateAsync(string superuserConnectionString, string owner)
+    public static async Task<TestDatabase> CreateAsync(string superuserConnectionString, string owner, string tablespace = "pg_default")
     {
         var database = new TestDatabase(superuserConnectionString, $"test_{owner}_{Guid.NewGuid():N}"[..40]);
-        await database.OnServerAsync($"CREATE DATABASE {database.Name} OWNER {owner}");
+        await database.OnServerAsync($"CREATE DATABASE {database.Name} OWNER {owner} TABLESPACE {tablespace}");
         // As the fleet's own databases are: who may make temporary objects may make functions, and smuggle one into a view's filter.
         await database.OnServerAsync($"REVOKE TEMPORARY ON DATABASE {database.Name} FROM PUBLIC");
         return database;

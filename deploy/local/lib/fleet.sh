@@ -15,6 +15,8 @@ supervisor_conf=$run/supervisord.conf
 
 servers=(platform telemetry rabbitmq)
 services=(identity device-provisioning ingestion telemetry-query billing-quota notifier gateway broker)
+# What deploy/local/test has beside it: started by the tests that need it.
+test_servers=()
 migrated=(identity device-provisioning ingestion billing-quota notifier)
 
 # Where the project of each service is; its assembly is EasySmart.<Name>.

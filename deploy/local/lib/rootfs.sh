@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# The root filesystem that the servers run in: Debian 13 with PostgreSQL 17 + TimescaleDB and RabbitMQ 4, made once,
-# kept in the user's cache under a hash of its recipe, shared by every clone, and only ever read.
+# The root filesystem that the servers run in: Debian 13 with PostgreSQL 17 + TimescaleDB, RabbitMQ 4 and, for tests, Mosquitto;
+# made once, kept in the user's cache under a hash of its recipe, shared by every clone, and only ever read.
 
 rootfs_suite=trixie
-rootfs_packages=postgresql-17,postgresql-17-timescaledb,rabbitmq-server
+rootfs_packages=postgresql-17,postgresql-17-timescaledb,rabbitmq-server,mosquitto
 # Left out: documentation and translations, and PostgreSQL's JIT (off here; its compiler alone is 127 MB).
 rootfs_without=('/usr/share/doc/*' '/usr/share/man/*' '/usr/share/info/*' '/usr/share/locale/*' '/usr/share/i18n/*'
   '/usr/lib/*/libLLVM*' '/usr/lib/*/libz3*' '/usr/lib/postgresql/*/lib/llvmjit.so' '/usr/lib/postgresql/*/lib/bitcode/*')

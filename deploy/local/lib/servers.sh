@@ -31,9 +31,11 @@ postgres_settings() {
 # run_postgres SERVER: becomes the server.
 run_postgres() {
   local setting
-  local -a arguments=()
+  local -a arguments=() disk=()
   while read -r setting; do arguments+=(-c "$setting"); done < <(postgres_settings "$1")
-  sandbox postgres "$data/$1" -- postgres -D /data/pg "${arguments[@]}"
+  # A disk that a test can fill.
+  [[ $1 != telemetry || ! ${EASYSMART_SMALL_DISK_BYTES:-} ]] || disk=(--size "$EASYSMART_SMALL_DISK_BYTES" --tmpfs /run/small)
+  sandbox postgres "$data/$1" "${disk[@]}" -- postgres -D /data/pg "${arguments[@]}"
 }
 
 postgres_answers() {
@@ -85,4 +87,21 @@ in_rabbitmq() {
     --setenv RUNNING_UNDER_SYSTEMD true --setenv RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS \
     '+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}' \
     -- "$@"
+}
+
+# run_mosquitto: becomes the broker of those tests that need shared subscriptions, or a broker that is restarted; ours has neither.
+# Its persistence is a file that it writes when it is asked to stop. It does not keep to Receive Maximum, hence the window.
+run_mosquitto() {
+  mkdir -p "$data/mosquitto"
+  cat >"$data/mosquitto/mosquitto.conf" <<CONF
+listener $(port mosquitto) 127.0.0.1
+allow_anonymous true
+persistence true
+persistence_location /data/
+max_inflight_messages 1000
+max_queued_messages 0
+sys_interval 1
+log_dest stdout
+CONF
+  sandbox mosquitto "$data/mosquitto" -- mosquitto -c /data/mosquitto.conf
 }

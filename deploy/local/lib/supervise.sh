@@ -41,6 +41,7 @@ serverurl=unix://${run//%/%%}/supervisor.sock
 CONF
     for name in "${servers[@]}"; do program "$name" "$here/run-server" $((priority++)) 60 true; done
     for name in "${services[@]}"; do program "$name" "$here/run-service" $((priority++)) 40 false; done
+    for name in "${test_servers[@]}"; do program "$name" "$here/run-server" 80 20 false; done
     [[ ! ${demo:-} ]] || program demo "$here/run-demo" 90 10 false
   } >"$supervisor_conf"
 }
