@@ -56,7 +56,7 @@ internal static class TelemetryReport
 
             Line($"`POST /api/v1/telemetry` through a gateway, {options.Concurrency} requests at a time; in turns with one behind which nothing is done.\n\n```");
             text.Append(Chart.Bars([.. new[] { WebhookRun.Nothing, WebhookRun.Ingestion }.Select(kind => (kind, run.Webhook.PerSecond(kind)))], "requests/s"));
-            Line($"```\n\nRatio **{run.Webhook.Ratio}**; answered with success and not stored: {run.Webhook.Missing}.\n");
+            Line($"```\n\nRatio **{run.Webhook.Ratio}**, by CPU {run.Webhook.RatioByCpu}; answered with success and not stored: {run.Webhook.Missing}.\n");
             Line($"| behind the gateway | requests/s | p50, p95, p99 ms | told to come back, failed | CPU s per 1,000 |\n|---|---|---|---|---|");
             foreach (var one in run.Webhook.Rounds)
             {

@@ -10,6 +10,12 @@ internal sealed record WebhookRun(IReadOnlyList<WebhookRound> Rounds, long Store
     /// <summary>Null when ingestion did not answer.</summary>
     public double? Ratio => Rounds.Count == 0 ? null : Math.Round(PerSecond(Ingestion) / PerSecond(Nothing), 3);
 
+    /// <summary>
+    /// What the ratio would be on a machine where nothing else runs and with requests enough at a time, so that processors are the limit and
+    /// not the time that a batch gathers. Null when ingestion did not answer.
+    /// </summary>
+    public double? RatioByCpu => Rounds.Count == 0 ? null : Math.Round(OnTheWay(Nothing) / OnTheWay(Ingestion), 3);
+
     /// <summary>How many were answered with success and are not stored.</summary>
     public long Missing => Answered - Stored;
 
@@ -47,4 +53,7 @@ internal sealed record WebhookRun(IReadOnlyList<WebhookRound> Rounds, long Store
     public double PerSecond(string kind) => Statistics.Median(Of(kind).Select(round => round.PerSecond));
 
     public IEnumerable<WebhookRound> Of(string kind) => Rounds.Where(round => round.Kind == kind);
+
+    private double OnTheWay(string kind) => Statistics.Median(Of(kind).Select(round =>
+        round.CpuSecondsPer1000.Where(cpu => cpu.Key is not (CpuMeter.RestOfFleet or CpuMeter.Others)).Sum(cpu => cpu.Value)));
 }
