@@ -9,7 +9,7 @@ public sealed record IngestionOptions
     [Range(1, 50_000, ErrorMessage = "Ingestion:BatchRows must be {1} to {2}")]
     public int BatchRows { get; init; } = 4000;
 
-    /// <summary>How long a message waits for others to share its commit.</summary>
+    /// <summary>From one commit to the next, unless one is full or somebody waits for it: how long messages gather.</summary>
     [Range(0, 10_000, ErrorMessage = "Ingestion:BatchMilliseconds must be {1} to {2}")]
     public int BatchMilliseconds { get; init; } = 40;
 

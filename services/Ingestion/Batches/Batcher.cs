@@ -1,10 +1,12 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Options;
 
 namespace EasySmart.Ingestion.Batches;
 
-/// <summary>Gathers messages into batches: so many rows, or for so long, whichever comes first.</summary>
+/// <summary>Gathers messages into batches: one in so many milliseconds, or sooner when a batch is full or somebody waits for it.</summary>
 internal sealed class Batcher(Lanes lanes, BatchWriter writer, IOptions<IngestionOptions> options)
 {
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(5);
     private readonly int _rows = options.Value.BatchRows;
     private readonly TimeSpan _time = TimeSpan.FromMilliseconds(options.Value.BatchMilliseconds);
     private readonly LateAllowance _late = new(options.Value.LateMessagesPerSecond, options.Value.BatchRows / 4);
@@ -14,16 +16,24 @@ internal sealed class Batcher(Lanes lanes, BatchWriter writer, IOptions<Ingestio
     /// <summary>Runs until the lanes are complete and empty, or until a failed commit finds the service <paramref name="stopping"/>.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
+        var taken = 0L;
         while (await MoreAsync())
         {
-            // One sleep for a batch: to be woken by each message, or each millisecond, costs more than all else that is done for it.
-            // Under full load a batch is there already when the last one is written. Once somebody waits for the commit or the service
-            // stops, nothing is waited for: others gather while this batch is written.
-            if (lanes.Live.Count + lanes.Late.Count < _rows)
+            // So long after the last batch, not after the first message: what has waited while a batch was written goes at once. One sleep
+            // for it, since to be woken by each message costs more than all else that is done for it. Once the service stops, nothing is
+            // waited for.
+            if (_time - Stopwatch.GetElapsedTime(taken) is var left && left > TimeSpan.Zero)
             {
-                await lanes.Hurry.WaitAsync(_time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await lanes.Hurry.WaitAsync(left, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
+            // Who was just answered sends again: a breath makes one commit of what would be three.
+            if (lanes.Live.Count < _rows)
+            {
+                await Task.Delay(Breath, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+
+            taken = Stopwatch.GetTimestamp();
             lanes.Calm();
             await writer.WriteAsync(Take(), stopping);
         }

@@ -12,12 +12,14 @@ internal sealed class Lanes
 {
     private static readonly long LateAfter = (long)TimeSpan.FromMinutes(5).TotalMicroseconds;
 
+    private readonly int _full;
     private readonly Channel<Message> _live;
     private readonly Channel<Message> _late;
     private TaskCompletionSource _hurry = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public Lanes(IOptions<IngestionOptions> options, IngestionMetrics metrics)
     {
+        _full = options.Value.BatchRows;
         // Room for the batch that is filling while one is written.
         _live = Bounded(2 * options.Value.BatchRows);
         _late = Bounded(options.Value.LateMessages);
@@ -29,7 +31,7 @@ internal sealed class Lanes
 
     public ChannelReader<Message> Late => _late.Reader;
 
-    /// <summary>Completes when a message comes that somebody waits for.</summary>
+    /// <summary>Completes when a message comes that somebody waits for, or when a batch is full.</summary>
     public Task Hurry => _hurry.Task;
 
     /// <summary>What is there is taken now: from here on <see cref="Hurry"/> is about others.</summary>
@@ -38,7 +40,7 @@ internal sealed class Lanes
     public async ValueTask WriteAsync(Message message, CancellationToken cancellation)
     {
         await WriteToLaneAsync(message, cancellation);
-        if (message.IsAwaited)
+        if (message.IsAwaited || _live.Reader.Count >= _full)
         {
             Volatile.Read(ref _hurry).TrySetResult();
         }
