@@ -153,6 +153,15 @@ emqx.WithEnvironment("EMQX_AUTHENTICATION__1__URL", ReferenceExpression.Create(
         $"\"{devices.GetEndpoint("http")}\""))
     .WaitFor(devices);
 
+var billingMigrations = builder.AddMigrations<Projects.EasySmart_BillingQuota>("billing-quota-migrations", billingDatabase);
+var billing = builder.AddService<Projects.EasySmart_BillingQuota>("billing-quota", internalIdentityKey)
+    .WithDatabase(billingDatabase, billingMigrations)
+    .WithMessages(rabbitmq)
+    .WithEnvironment("Internal__ServiceKey", serviceKey);
+
+// It fills its replica of the quotas from there.
+devices.WithReference(billing);
+
 var ingestionMigrations = builder.AddMigrations<Projects.EasySmart_Ingestion>("ingestion-migrations", telemetryWriting);
 IResourceBuilder<ProjectResource> AddIngestion(string name, int session) =>
     builder.AddService<Projects.EasySmart_Ingestion>(name, internalIdentityKey)
@@ -160,6 +169,7 @@ IResourceBuilder<ProjectResource> AddIngestion(string name, int session) =>
         .WithMessages(rabbitmq)
         .WithReference(identity)
         .WithReference(devices)
+        .WithReference(billing)
         .WithEnvironment("Internal__ServiceKey", serviceKey)
         .WithEnvironment("Mqtt__Host", emqxServices.Property(EndpointProperty.Host))
         .WithEnvironment("Mqtt__Port", emqxServices.Property(EndpointProperty.Port))
@@ -178,15 +188,6 @@ for (var session = 2; builder.ExecutionContext.IsPublishMode && session <= 4; se
 // Reads the views that ingestion's migrations make.
 var telemetryQuery = builder.AddService<Projects.EasySmart_TelemetryQuery>("telemetry-query", internalIdentityKey)
     .WithDatabase(telemetryReading, ingestionMigrations);
-
-var billingMigrations = builder.AddMigrations<Projects.EasySmart_BillingQuota>("billing-quota-migrations", billingDatabase);
-var billing = builder.AddService<Projects.EasySmart_BillingQuota>("billing-quota", internalIdentityKey)
-    .WithDatabase(billingDatabase, billingMigrations)
-    .WithMessages(rabbitmq)
-    .WithEnvironment("Internal__ServiceKey", serviceKey);
-
-// It fills its replica of the quotas from there.
-devices.WithReference(billing);
 
 var notifierMigrations = builder.AddMigrations<Projects.EasySmart_Notifier>("notifier-migrations", notifierDatabase);
 var notifier = builder.AddService<Projects.EasySmart_Notifier>("notifier", internalIdentityKey)

@@ -35,7 +35,7 @@ internal static class Routes
         new("/devices/{device_id}/limits", Services.Ingestion),
 
         new("/telemetry", Services.Ingestion),
-        new("/telemetry/batch", Services.Ingestion),
+        new("/telemetry/batch", Services.Ingestion) { MaxBodyBytes = 16 << 20 },
         new("/telemetry/rejections", Services.Ingestion),
         new("/telemetry/{**rest}", Services.TelemetryQuery),
     ];

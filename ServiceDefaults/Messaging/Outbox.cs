@@ -56,15 +56,21 @@ public static class Outbox
     public static async Task PublishAsync(
         this NpgsqlTransaction transaction, IEnumerable<(IntegrationEvent Event, string Key)> events, CancellationToken cancellation)
     {
+        await using var batch = new NpgsqlBatch(transaction.Connection, transaction) { BatchCommands = { Publishing(events) } };
+        await batch.ExecuteNonQueryAsync(cancellation);
+    }
+
+    /// <summary>The statement of <see cref="PublishAsync(NpgsqlTransaction, IEnumerable{ValueTuple{IntegrationEvent, string}}, CancellationToken)"/>, to be sent together with others.</summary>
+    /// <param name="events">The events, each with what its order is kept for.</param>
+    public static NpgsqlBatchCommand Publishing(IEnumerable<(IntegrationEvent Event, string Key)> events)
+    {
         var messages = events.Select(e => OutboxMessage.Of(e.Event, e.Key)).ToArray();
-        await using var command = new NpgsqlCommand(
+        return new NpgsqlBatchCommand(
             """
             INSERT INTO outbox (id, type, key, body, occurred_at)
             SELECT id, type, key, body::jsonb, occurred_at
             FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY m (id, type, key, body, occurred_at, place) ORDER BY place
-            """,
-            transaction.Connection,
-            transaction)
+            """)
         {
             Parameters =
             {
@@ -75,7 +81,6 @@ public static class Outbox
                 new() { Value = Array.ConvertAll(messages, m => m.OccurredAt) },
             },
         };
-        await command.ExecuteNonQueryAsync(cancellation);
     }
 }
 

@@ -66,11 +66,16 @@ public sealed partial class OutboxDispatcher : BackgroundService
             await listen.ExecuteNonQueryAsync(stopping);
         }
 
+        // A notice that comes while rows are dispatched is told with the end of that, and nobody would wait for it any more.
+        var told = false;
+        connection.Notification += (_, _) => told = true;
         while (true)
         {
-            while (await DispatchAsync(connection, stopping) == BatchSize)
+            do
             {
+                told = false;
             }
+            while (await DispatchAsync(connection, stopping) == BatchSize || told);
 
             // Polled besides, for rows that another instance left behind.
             await connection.WaitAsync(Poll, stopping);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using EasySmart.Ingestion.Batches;
 
 namespace EasySmart.Ingestion;
 
@@ -15,6 +16,7 @@ internal sealed class IngestionMetrics
     private readonly Counter<long> _redelivered;
     private readonly Histogram<int> _batchRows;
     private readonly Histogram<double> _commitTime;
+    private readonly Histogram<double> _lag;
 
     public IngestionMetrics(IMeterFactory meters)
     {
@@ -24,15 +26,28 @@ internal sealed class IngestionMetrics
         _redelivered = _meter.CreateCounter<long>("telemetry.redelivered", "{message}", "Messages that the broker delivered again");
         _batchRows = _meter.CreateHistogram("telemetry.batch.rows", "{message}", "Messages in one commit", null, Rows);
         _commitTime = _meter.CreateHistogram("telemetry.commit.duration", "s", "From the first row of a batch to its commit", null, Seconds);
+        _lag = _meter.CreateHistogram("telemetry.lag", "s", "From a live reading's time, as its device, the broker or its arrival tells it, to its commit", null, Seconds);
     }
 
     public void Redelivered() => _redelivered.Add(1);
 
-    public void Committed(int messages, int stored, long since)
+    /// <summary>A batch is committed.</summary>
+    /// <param name="messages">Messages in it.</param>
+    /// <param name="stored">Readings newly stored.</param>
+    /// <param name="since">When its writing began, as <see cref="Stopwatch"/> counts.</param>
+    /// <param name="now">Microseconds since 1970.</param>
+    public void Committed(int messages, IReadOnlyList<Reading> stored, long since, long now)
     {
-        _ingested.Add(stored);
+        _ingested.Add(stored.Count);
         _batchRows.Record(messages);
         _commitTime.Record(Stopwatch.GetElapsedTime(since).TotalSeconds);
+        foreach (var reading in stored)
+        {
+            if (!Lanes.IsLate(reading))
+            {
+                _lag.Record(Math.Max(0, now - reading.Time) / 1e6);
+            }
+        }
     }
 
     public void Rejected(string reason, long count) => _rejected.Add(count, new KeyValuePair<string, object?>("reason", reason));

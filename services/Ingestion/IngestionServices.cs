@@ -1,7 +1,9 @@
 using EasySmart.Ingestion.Batches;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Mqtt;
+using EasySmart.Ingestion.Rejected;
 using EasySmart.Ingestion.Tenants;
+using EasySmart.Ingestion.Webhook;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Messaging;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -18,9 +20,10 @@ internal static class IngestionServices
         services.AddOptions<MqttOptions>().BindConfiguration("Mqtt").ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<IngestionOptions>().BindConfiguration("Ingestion").ValidateDataAnnotations()
             .Validate<IOptions<MqttOptions>>(
-                (limits, mqtt) => limits.WaitingMessages < mqtt.Value.ReceiveMaximum,
-                "Ingestion:WaitingMessages must be below Mqtt:ReceiveMaximum, or one unknown device stops all others")
+                (limits, mqtt) => limits.WaitingMessages + limits.LateMessages < mqtt.Value.ReceiveMaximum,
+                "Ingestion:WaitingMessages and :LateMessages must be below Mqtt:ReceiveMaximum, or what waits aside stops all others")
             .ValidateOnStart();
+        services.AddOptions<RejectionOptions>().BindConfiguration("Ingestion").ValidateDataAnnotations().ValidateOnStart();
         builder.AddServiceKey();
         services.AddOptions<DeviceOwnerOptions>().Configure<IConfiguration>((owner, configuration) =>
             owner.Address = configuration["services:device-provisioning:http:0"] is { Length: > 0 } address ? new Uri(address) : null)
@@ -38,19 +41,26 @@ internal static class IngestionServices
         services.AddSingleton<DeviceDirectory>();
         services.AddSingleton<DeviceReplica>();
         services.AddSingleton<ShutOutTenants>();
+        services.AddSingleton<TenantQuotas>();
         services.AddSingleton<DeviceOwner>();
         services.AddSingleton<OwnerInquiry>();
         services.AddSingleton<WaitingRoom>();
+        services.AddSingleton<Lanes>();
         services.AddSingleton<Intake>();
         services.AddSingleton<RecentDeliveries>();
         services.AddSingleton<Acknowledger>();
         services.AddSingleton<TelemetrySession>();
         services.AddSingleton<BatchWriter>();
         services.AddSingleton<Batcher>();
+        services.AddSingleton<Reception>();
         services.AddSingleton<DirectoryKeeper>();
         services.AddHostedService(provider => provider.GetRequiredService<DirectoryKeeper>());
         services.AddHostedService<ReplicaRebuild>();
         builder.AddReplica(ApplyTenantStatus.Replica);
+        builder.AddReplica(ApplyTenantQuota.Replica);
+        services.AddSingleton<ErrorNotices>();
+        services.AddHostedService(provider => provider.GetRequiredService<ErrorNotices>());
+        services.AddHostedService<RejectionCleaner>();
         services.AddHostedService<TelemetryPipeline>();
         services.AddHealthChecks().AddCheck<MqttHealth>("mqtt", HealthStatus.Unhealthy);
     }

@@ -1,8 +1,7 @@
-using System.Threading.Channels;
+using EasySmart.Ingestion.Batches;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Parsing;
 using EasySmart.Ingestion.Tenants;
-using Microsoft.Extensions.Options;
 
 namespace EasySmart.Ingestion;
 
@@ -10,47 +9,65 @@ namespace EasySmart.Ingestion;
 /// What every message passes on its way to a batch, whichever way it came: topic, device, payload. Nothing here asks the database or the
 /// network; what cannot be decided from memory waits aside.
 /// </summary>
-internal sealed class Intake
+internal sealed class Intake(
+    DeviceDirectory directory, ShutOutTenants shutOut, TenantQuotas quotas, WaitingRoom waiting, Lanes lanes, OwnerInquiry inquiry)
 {
-    private readonly Channel<Message> _batches;
-    private readonly DeviceDirectory _directory;
-    private readonly ShutOutTenants _shutOut;
-    private readonly WaitingRoom _waiting;
-
-    public Intake(
-        IOptions<IngestionOptions> options, DeviceDirectory directory, ShutOutTenants shutOut, WaitingRoom waiting, IngestionMetrics metrics)
-    {
-        (_directory, _shutOut, _waiting) = (directory, shutOut, waiting);
-        // Room for the batch that is filling while one is written. Full means that the sources wait, and the broker with them.
-        _batches = Channel.CreateBounded<Message>(new BoundedChannelOptions(2 * options.Value.BatchRows)
-        {
-            SingleReader = true,
-            FullMode = BoundedChannelFullMode.Wait,
-        });
-        metrics.Show("telemetry.channel.depth", "Messages parsed and not yet in a batch", () => _batches.Reader.Count);
-    }
-
-    /// <summary>Messages for the batches, in the order of their arrival for each device.</summary>
-    public ChannelReader<Message> Batches => _batches.Reader;
-
     /// <summary>Takes a message in; waits while there is no room.</summary>
     public ValueTask AcceptAsync(Message message, CancellationToken cancellation)
     {
-        var wrong = TelemetryTopic.Parse(message.Topic, out var topic);
-        (message.TenantId, message.DeviceId, message.Slot, message.Rejection) = (topic.TenantId, topic.DeviceId, topic.Slot, wrong);
-        if (topic.DeviceId == Guid.Empty)
+        ReadTopic(message);
+        if (message.DeviceId == Guid.Empty)
         {
-            return _batches.Writer.WriteAsync(message, cancellation);
+            return lanes.WriteAsync(message, cancellation);
         }
 
         // Who comes after one that waits, waits too: the order is kept for each device.
-        return !_waiting.Holds(topic.DeviceId) && TryDecide(message)
-            ? _batches.Writer.WriteAsync(message, cancellation)
-            : _waiting.AddAsync(message, ReleaseAsync, cancellation);
+        return !waiting.Holds(message.DeviceId) && TryDecide(message)
+            ? lanes.WriteAsync(message, cancellation)
+            : waiting.AddAsync(message, ReleaseAsync, cancellation);
     }
 
-    /// <summary>No more messages come: the batches end with those that are in.</summary>
-    public void Complete() => _batches.Writer.TryComplete();
+    /// <summary>
+    /// Takes in one whose topic is read, of a source that waits by itself: for the device's owner and for room, until it is
+    /// <paramref name="cancellation">cancelled</paramref>.
+    /// </summary>
+    public async ValueTask AcceptOrAskAsync(Message message, CancellationToken cancellation)
+    {
+        // Of a wrong sender's message nothing else is asked: what its topic says is none of that device's doing.
+        while (message.DeviceId != Guid.Empty && message.Rejection != Rejections.SenderMismatch && !TryDecide(message))
+        {
+            await inquiry.AskAsync(message, cancellation);
+        }
+
+        await lanes.WriteAsync(message, cancellation);
+    }
+
+    /// <summary>Reads whose message it is, as far as its topic tells.</summary>
+    public static void ReadTopic(Message message)
+    {
+        message.Rejection = TelemetryTopic.Parse(message.Topic, out var topic);
+        (message.TenantId, message.DeviceId, message.Slot) = (topic.TenantId, topic.DeviceId, topic.Slot);
+    }
+
+    /// <summary>Makes readings or a rejection of it; false when the device's owner must be asked first.</summary>
+    public bool TryDecide(Message message)
+    {
+        var verdict = directory.Judge(message.TenantId, message.DeviceId, out var device, out var refusal);
+        if (verdict == Verdict.AskOwner)
+        {
+            return false;
+        }
+
+        message.Device = device;
+        refusal ??= shutOut.Contains(message.TenantId) ? Rejections.TenantSuspended : null;
+        message.Rejection = refusal ?? message.Rejection;
+        if (message.Rejection is null)
+        {
+            ReadPayload(message);
+        }
+
+        return true;
+    }
 
     private async ValueTask<bool> ReleaseAsync(Message message, CancellationToken cancellation)
     {
@@ -59,29 +76,32 @@ internal sealed class Intake
             return false;
         }
 
-        await _batches.Writer.WriteAsync(message, cancellation);
+        await lanes.WriteAsync(message, cancellation);
         return true;
     }
 
-    /// <summary>Makes a reading or a rejection of it; false when the device's owner must be asked first.</summary>
-    private bool TryDecide(Message message)
+    private void ReadPayload(Message message)
     {
-        var verdict = _directory.Judge(message.TenantId, message.DeviceId, out var device, out var refusal);
-        if (verdict == Verdict.AskOwner)
-        {
-            return false;
-        }
-
-        message.Device = device;
-        refusal ??= _shutOut.Contains(message.TenantId) ? Rejections.TenantSuspended : null;
-        message.Rejection = refusal ?? message.Rejection;
+        var bounds = TimeBounds.At(message.ReceivedAt, quotas.RetentionOf(message.TenantId));
+        message.Rejection = PayloadReader.Read(message.Payload.Span, bounds, out var payload, out var parts)
+            ?? (payload.Time is null && message.SentAt is { } sent ? bounds.Refusal(sent) : null);
         if (message.Rejection is null)
         {
-            message.Rejection = PayloadReader.Read(message.Payload.Span, message.ReceivedAt, out var payload);
-            (message.Form, message.Value, message.HasOwnTime) = (payload.Form, payload.Value, payload.Time is not null);
-            message.Time = payload.Time ?? message.ReceivedAt;
+            message.Readings = parts is null ? [ReadingOf(message, message.Payload, payload, null)] : [.. parts.Select(range =>
+            {
+                var part = message.Payload[range];
+                var refusal = PayloadReader.Read(part.Span, bounds, out var one, out _);
+                return ReadingOf(message, part, one, refusal);
+            })];
         }
-
-        return true;
     }
+
+    private static Reading ReadingOf(Message message, ReadOnlyMemory<byte> json, Payload payload, string? refusal) => new(message, json)
+    {
+        Form = payload.Form,
+        Value = payload.Value,
+        Time = payload.Time ?? message.SentAt ?? message.ReceivedAt,
+        TimeSource = payload.Time is not null ? TimeSource.Own : message.SentAt is not null ? TimeSource.Broker : TimeSource.Arrival,
+        Rejection = refusal,
+    };
 }

@@ -11,7 +11,7 @@ internal sealed partial class TelemetryPipeline(
     DirectoryKeeper directory,
     TelemetrySession session,
     WaitingRoom waiting,
-    Intake intake,
+    Lanes lanes,
     Batcher batcher,
     IHostApplicationLifetime service,
     ILogger<TelemetryPipeline> logger) : IHostedService, IDisposable
@@ -32,7 +32,7 @@ internal sealed partial class TelemetryPipeline(
     {
         await _stopping.CancelAsync();
         await _reading;
-        intake.Complete();
+        lanes.Complete();
         try
         {
             await _writing.WaitAsync(cancellationToken);

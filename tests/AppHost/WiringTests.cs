@@ -56,6 +56,7 @@ public sealed class WiringTests(Fleet fleet) : IClassFixture<Fleet>
         var environment = await fleet.EnvironmentOf("ingestion");
         Assert.Equal("{device-provisioning.bindings.http.url}", environment["services__device-provisioning__http__0"]);
         Assert.Equal("{identity.bindings.http.url}", environment["services__identity__http__0"]);
+        Assert.Equal("{billing-quota.bindings.http.url}", environment["services__billing-quota__http__0"]);
         Assert.Equal("service/ingestion-1", environment["Mqtt__ClientId"]);
         Assert.Equal("{emqx.bindings.services.host}", environment["Mqtt__Host"]);
         Assert.Equal("{emqx.bindings.services.port}", environment["Mqtt__Port"]);

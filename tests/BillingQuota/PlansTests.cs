@@ -35,7 +35,7 @@ public sealed class PlansTests(BillingHost host)
 
         var published = Assert.Single(host.Others.All<TenantQuotaChanged>(e => e.TenantId == created.TenantId));
         Assert.Equal(("starter", "monthly", 0), (published.PlanType, published.BillingCycle, published.QuotaDevices));
-        Assert.Equal((360, 1000, false), (published.QuotaMsgsPerMin, published.QuotaStorageMb, published.AllowOverage));
+        Assert.Equal((360, 1000, false, 90), (published.QuotaMsgsPerMin, published.QuotaStorageMb, published.AllowOverage, published.RetentionDays));
         Assert.Equal(created.RequestId, published.RequestId);
         Assert.Equal(published.Version, await host.ReadAsync<long>(
             "billing_system", "SELECT version FROM tenant_plans WHERE tenant_id = $1", created.TenantId));
@@ -66,8 +66,12 @@ public sealed class PlansTests(BillingHost host)
         Assert.Equal(order.Distinct().Order(), order);
         Assert.All(tenants, tenant => Assert.Contains(seen, one => one.GetProperty("tenant_id").GetGuid() == tenant));
         string[] fields =
-            ["tenant_id", "plan_type", "billing_cycle", "quota_devices", "quota_msgs_per_min", "quota_storage_mb", "allow_overage", "version"];
+        [
+            "tenant_id", "plan_type", "billing_cycle", "quota_devices", "quota_msgs_per_min", "quota_storage_mb", "allow_overage", "retention_days",
+            "version",
+        ];
         Assert.Equal(fields, seen[0].EnumerateObject().Select(field => field.Name));
+        Assert.All(seen, one => Assert.Equal(90, one.GetProperty("retention_days").GetInt32()));
     }
 
     [Fact]

@@ -63,7 +63,7 @@ public sealed class TenantIsolationTests(BillingHost host)
         await using var system = NpgsqlDataSource.Create(host.Database.For("billing_system"));
         await using var insert = system.CreateCommand(
             """
-            WITH plan AS (INSERT INTO tenant_plans VALUES ($1, 'starter', 'monthly', 0, 360, 1000, false, nextval('tenant_plan_version'), now()))
+            WITH plan AS (INSERT INTO tenant_plans VALUES ($1, 'starter', 'monthly', 0, 360, 1000, false, nextval('tenant_plan_version'), now(), 90))
             INSERT INTO usage_minutes VALUES ($1, date_trunc('minute', now()), 1, 1, 1)
             """);
         insert.Parameters.Add(new() { Value = tenant });

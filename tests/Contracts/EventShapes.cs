@@ -42,7 +42,7 @@ public sealed class EventShapes
         new TenantQuotaChanged
         {
             EventId = A, OccurredAt = At, RequestId = "r", TenantId = B, PlanType = "starter", BillingCycle = "monthly", QuotaDevices = 0,
-            QuotaMsgsPerMin = 360, QuotaStorageMb = 1000, AllowOverage = false, Version = 7,
+            QuotaMsgsPerMin = 360, QuotaStorageMb = 1000, AllowOverage = false, Version = 7, RetentionDays = 90,
         },
         new AuditRecorded
         {

@@ -34,7 +34,7 @@ public sealed class SqlIsolationTests
         ["devices"] = ["public.devices", "public.credentials", "public.tenant_quotas"],
         ["billing"] = ["public.tenant_plans", "public.usage_minutes"],
         ["notifier"] = ["public.notifications"],
-        ["telemetry"] = ["public.rejections", "tenant.devices", "tenant.latest", "tenant.readings"],
+        ["telemetry"] = ["public.rejections", "public.devices", "tenant.devices", "tenant.latest", "tenant.readings"],
     };
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;

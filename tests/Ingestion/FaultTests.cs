@@ -1,6 +1,7 @@
 using System.Text.Json;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.Hosting;
+using EasySmart.Ingestion.Batches;
 using EasySmart.Ingestion.Devices;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -25,8 +26,8 @@ public sealed class FaultTests
         }
 
         // Full: the channel holds two batches, the rest stays on the wire.
-        var intake = host.Services.GetRequiredService<Intake>();
-        await Eventually.TrueAsync(() => Task.FromResult(intake.Batches.Count == 20));
+        var lanes = host.Services.GetRequiredService<Lanes>();
+        await Eventually.TrueAsync(() => Task.FromResult(lanes.Live.Count == 20));
         Assert.Single(host.Wire.Acknowledged);
         await host.Database.SetReachableAsync(true);
         await AcknowledgedAsync(host, 2000);

@@ -10,6 +10,7 @@ public sealed class IsolationTests(IngestionHost host)
 
     [Theory]
     [InlineData("ingestion_app", "rejections")]
+    [InlineData("ingestion_app", "devices")]
     [InlineData("telemetry_query", "tenant.latest")]
     [InlineData("telemetry_query", "tenant.readings")]
     [InlineData("telemetry_query", "tenant.devices")]
@@ -50,7 +51,9 @@ public sealed class IsolationTests(IngestionHost host)
     [InlineData("ingestion_app", "SELECT FROM inbox")]
     [InlineData("ingestion_app", "SELECT FROM readings")]
     [InlineData("ingestion_app", "SELECT FROM latest")]
-    [InlineData("ingestion_app", "SELECT FROM devices")]
+    [InlineData("ingestion_app", "SELECT status FROM devices")]
+    [InlineData("ingestion_app", "DELETE FROM devices")]
+    [InlineData("ingestion_app", "SELECT FROM error_notices")]
     [InlineData("ingestion_app", "SELECT FROM deliveries")]
     [InlineData("ingestion_app", "DELETE FROM rejections")]
     [InlineData("ingestion_system", "DELETE FROM readings")]

@@ -22,7 +22,8 @@ public sealed class MetricsTests
         string[] expected =
         [
             "telemetry_ingested_total{", "telemetry_rejected_total{", "reason=\"bad_json\"", "telemetry_redelivered_total{",
-            "telemetry_commit_duration_seconds_bucket{", "telemetry_batch_rows_bucket{", "telemetry_channel_depth{", "telemetry_waiting{",
+            "telemetry_commit_duration_seconds_bucket{", "telemetry_batch_rows_bucket{", "telemetry_channel_depth{", "telemetry_channel_late{", "telemetry_waiting{",
+            "telemetry_lag_seconds_bucket{",
         ];
         var metrics = await host.Direct().GetStringAsync("/metrics", TestContext.Current.CancellationToken);
         Assert.All(expected, name => Assert.Contains(name, metrics, StringComparison.Ordinal));

@@ -8,6 +8,7 @@ public sealed class ParserTests
     private const string Tenant = "0190a6c1-7a53-7c9b-9d3e-1f2a3b4c5d6e";
     private const string Device = "0190a6c1-7a53-7c9b-9d3e-000000000001";
     private static readonly long Now = ReadingTime.Micros(new DateTimeOffset(2026, 2, 15, 12, 0, 0, TimeSpan.Zero));
+    private static readonly TimeBounds Bounds = TimeBounds.At(Now, retention: (long)TimeSpan.FromDays(30).TotalMicroseconds);
 
     [Theory]
     [InlineData("0", 0)]
@@ -85,8 +86,8 @@ public sealed class ParserTests
     [InlineData("""{"value":1,"ts":1771156800000,"unit":"C"}""", 0)]
     public void A_payload_takes_its_form(string json, int form, bool refused = false)
     {
-        var reason = PayloadReader.Read(Encoding.UTF8.GetBytes(json), Now, out var payload);
-        Assert.Equal(refused ? Rejections.BadTimestamp : null, reason);
+        var reason = PayloadReader.Read(Encoding.UTF8.GetBytes(json), Bounds, out var payload, out _);
+        Assert.Equal(refused ? Rejections.TimestampTooOld : null, reason);
         Assert.Equal((PayloadForm)form, payload.Form);
         if (!refused && json.Contains("\"ts\"", StringComparison.Ordinal))
         {
@@ -119,29 +120,49 @@ public sealed class ParserTests
     [InlineData("""{"ts":"soon"}""", Rejections.BadTimestamp)]
     [InlineData("""{"ts":"2026-02-15T12:00:00"}""", Rejections.BadTimestamp)]
     [InlineData("""{"ts":"2026-02-15"}""", Rejections.BadTimestamp)]
-    [InlineData("""{"ts":0}""", Rejections.BadTimestamp)]
-    [InlineData("""{"ts":1771157100001}""", Rejections.BadTimestamp)]
+    [InlineData("""{"ts":0}""", Rejections.TimestampTooOld)]
+    [InlineData("""{"ts":1768564799999}""", Rejections.TimestampTooOld)]
+    [InlineData("""{"ts":1771157100001}""", Rejections.TimestampInFuture)]
     [InlineData("""{"ts":1e300}""", Rejections.BadTimestamp)]
     [InlineData("""{"ts":9223372036854775807}""", Rejections.BadTimestamp)]
     public void A_payload_is_refused(string json, string reason) =>
-        Assert.Equal(reason, PayloadReader.Read(Encoding.UTF8.GetBytes(json), Now, out _));
+        Assert.Equal(reason, PayloadReader.Read(Encoding.UTF8.GetBytes(json), Bounds, out _, out _));
+
+    [Theory]
+    [InlineData("""[{"ts":1771156800000,"value":1}]""", """{"ts":1771156800000,"value":1}""")]
+    [InlineData(""" [ {"value":1,"ts":1} ,{"ts":"soon","value":[{}],"unit":"C"} ] """, """{"value":1,"ts":1}""", """{"ts":"soon","value":[{}],"unit":"C"}""")]
+    [InlineData("[]")]
+    [InlineData("[1,2]")]
+    [InlineData("""[{"ts":1771156800000,"value":1},{"value":2}]""")]
+    [InlineData("""[{"ts":1771156800000,"value":1},2]""")]
+    [InlineData("""[{"ts":1771156800000,"value":1},[]]""")]
+    [InlineData("""[{"a":{"ts":1,"value":2}}]""")]
+    [InlineData("""[[{"ts":1771156800000,"value":1}]]""")]
+    [InlineData("""{"ts":1771156800000,"value":[{"ts":1,"value":1}]}""")]
+    public void An_array_of_readings_is_told_from_any_other_json(string json, params string[] parts)
+    {
+        var bytes = Encoding.UTF8.GetBytes(json);
+        Assert.Null(PayloadReader.Read(bytes, Bounds, out var whole, out var found));
+        Assert.Equal(parts, found?.Select(range => Encoding.UTF8.GetString(bytes[range])) ?? []);
+        Assert.True(parts.Length == 0 || whole.Form == PayloadForm.Json);
+    }
 
     [Fact]
     public void Bounds_of_size_depth_encoding_and_clock()
     {
-        Assert.Null(PayloadReader.Read(Encoding.UTF8.GetBytes($"\"{new string('x', 65_534)}\""), Now, out _));
-        Assert.Equal(Rejections.TooLarge, PayloadReader.Read(Encoding.UTF8.GetBytes($"\"{new string('x', 65_535)}\""), Now, out _));
-        Assert.Null(PayloadReader.Read(Encoding.UTF8.GetBytes(new string('[', 256) + new string(']', 256)), Now, out _));
-        Assert.Equal(Rejections.TooDeep, PayloadReader.Read(Encoding.UTF8.GetBytes(new string('[', 257) + new string(']', 257)), Now, out _));
-        Assert.Equal(Rejections.TooDeep, PayloadReader.Read(Encoding.UTF8.GetBytes(new string('[', 30_000)), Now, out _));
-        Assert.Equal(Rejections.BadJson, PayloadReader.Read(Encoding.UTF8.GetBytes(new string('[', 256) + "x"), Now, out _));
-        Assert.Equal(Rejections.InvalidUtf8, PayloadReader.Read([(byte)'"', 0xC3, (byte)'"'], Now, out _));
-        Assert.Equal(Rejections.InvalidUtf8, PayloadReader.Read([(byte)'"', 0xED, 0xA0, 0x80, (byte)'"'], Now, out _));
-        Assert.Null(PayloadReader.Read("""{"ts":1771157100000}"""u8, Now, out var ahead));
+        Assert.Null(PayloadReader.Read(Encoding.UTF8.GetBytes($"\"{new string('x', 65_534)}\""), Bounds, out _, out _));
+        Assert.Equal(Rejections.TooLarge, PayloadReader.Read(Encoding.UTF8.GetBytes($"\"{new string('x', 65_535)}\""), Bounds, out _, out _));
+        Assert.Null(PayloadReader.Read(Encoding.UTF8.GetBytes(new string('[', 256) + new string(']', 256)), Bounds, out _, out _));
+        Assert.Equal(Rejections.TooDeep, PayloadReader.Read(Encoding.UTF8.GetBytes(new string('[', 257) + new string(']', 257)), Bounds, out _, out _));
+        Assert.Equal(Rejections.TooDeep, PayloadReader.Read(Encoding.UTF8.GetBytes(new string('[', 30_000)), Bounds, out _, out _));
+        Assert.Equal(Rejections.BadJson, PayloadReader.Read(Encoding.UTF8.GetBytes(new string('[', 256) + "x"), Bounds, out _, out _));
+        Assert.Equal(Rejections.InvalidUtf8, PayloadReader.Read([(byte)'"', 0xC3, (byte)'"'], Bounds, out _, out _));
+        Assert.Equal(Rejections.InvalidUtf8, PayloadReader.Read([(byte)'"', 0xED, 0xA0, 0x80, (byte)'"'], Bounds, out _, out _));
+        Assert.Null(PayloadReader.Read("""{"ts":1771157100000}"""u8, Bounds, out var ahead, out _));
         Assert.Equal(Now + 300_000_000, ahead.Time);
-        Assert.Null(PayloadReader.Read("""{"ts":"2026-02-15T11:59:59.123456Z"}"""u8, Now, out var fine));
+        Assert.Null(PayloadReader.Read("""{"ts":"2026-02-15T11:59:59.123456Z"}"""u8, Bounds, out var fine, out _));
         Assert.Equal(Now - 876_544, fine.Time);
-        Assert.Null(PayloadReader.Read("""{"ts":null,"value":1}"""u8, Now, out var none));
+        Assert.Null(PayloadReader.Read("""{"ts":null,"value":1}"""u8, Bounds, out var none, out _));
         Assert.Null(none.Time);
     }
 

@@ -168,6 +168,6 @@ public sealed class PathTests(IngestionHost host)
         await other.Wire.AcceptAsync(sessionPresent: true);
         await Eventually.TrueAsync(async () => (await other.Direct().GetAsync("/health/ready", Cancellation)).StatusCode == HttpStatusCode.OK);
         Assert.False(other.Wire.Connect!.CleanSession);
-        Assert.Equal((7u * 24 * 3600, (ushort)4000, "service/ingestion-1"), (other.Wire.Connect.SessionExpiryInterval, other.Wire.Connect.ReceiveMaximum, other.Wire.Connect.ClientId));
+        Assert.Equal((7u * 24 * 3600, (ushort)8000, "service/ingestion-1"), (other.Wire.Connect.SessionExpiryInterval, other.Wire.Connect.ReceiveMaximum, other.Wire.Connect.ClientId));
     }
 }

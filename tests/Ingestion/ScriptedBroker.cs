@@ -26,9 +26,15 @@ public sealed class ScriptedBroker : IDisposable
 
     public MqttConnectPacket? Connect { get; private set; }
 
+    /// <summary>What was subscribed to; null when nothing was.</summary>
+    public string? Subscribed { get; private set; }
+
+    /// <summary>What was asked for no more.</summary>
+    public IReadOnlyList<string> Unsubscribed { get; private set; } = [];
+
     public bool SaidGoodBye { get; private set; }
 
-    /// <summary>Waits for the session to connect and subscribe.</summary>
+    /// <summary>Waits for the session to connect and to subscribe, or unsubscribe.</summary>
     public async Task AcceptAsync(bool sessionPresent)
     {
         var socket = await _listener.AcceptTcpClientAsync(TestContext.Current.CancellationToken);
@@ -38,9 +44,28 @@ public sealed class ScriptedBroker : IDisposable
             MqttNetNullLogger.Instance);
         Connect = Assert.IsType<MqttConnectPacket>(await _client.ReceivePacketAsync(default));
         await _client.SendPacketAsync(new MqttConnAckPacket { IsSessionPresent = sessionPresent }, default);
-        var subscribe = Assert.IsType<MqttSubscribePacket>(await _client.ReceivePacketAsync(default));
-        await _client.SendPacketAsync(
-            new MqttSubAckPacket { PacketIdentifier = subscribe.PacketIdentifier, ReasonCodes = [MqttSubscribeReasonCode.GrantedQoS1] }, default);
+        switch (await _client.ReceivePacketAsync(default))
+        {
+            case MqttSubscribePacket subscribe:
+                Subscribed = subscribe.TopicFilters.Single().Topic;
+                await _client.SendPacketAsync(
+                    new MqttSubAckPacket { PacketIdentifier = subscribe.PacketIdentifier, ReasonCodes = [MqttSubscribeReasonCode.GrantedQoS1] }, default);
+                break;
+            case MqttUnsubscribePacket unsubscribe:
+                Unsubscribed = unsubscribe.TopicFilters;
+                await _client.SendPacketAsync(
+                    new MqttUnsubAckPacket
+                    {
+                        PacketIdentifier = unsubscribe.PacketIdentifier,
+                        ReasonCodes = [MqttUnsubscribeReasonCode.Success, MqttUnsubscribeReasonCode.NoSubscriptionExisted],
+                    },
+                    default);
+                break;
+            case var other:
+                Assert.Fail($"Neither SUBSCRIBE nor UNSUBSCRIBE: {other}");
+                break;
+        }
+
         _ = Task.Run(() => ListenAsync(_client));
     }
 

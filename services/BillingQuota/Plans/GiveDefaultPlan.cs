@@ -10,8 +10,8 @@ internal sealed class GiveDefaultPlan(TimeProvider clock) : IEventHandler<Tenant
     private const string Insert =
         """
         INSERT INTO tenant_plans (tenant_id, plan_type, billing_cycle, quota_devices, quota_msgs_per_min, quota_storage_mb, allow_overage,
-                                  updated_at, version)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, nextval('tenant_plan_version'))
+                                  retention_days, updated_at, version)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nextval('tenant_plan_version'))
         ON CONFLICT (tenant_id) DO NOTHING
         RETURNING version
         """;
@@ -23,7 +23,7 @@ internal sealed class GiveDefaultPlan(TimeProvider clock) : IEventHandler<Tenant
         foreach (var value in new object[]
         {
             plan.TenantId, plan.PlanType, plan.BillingCycle, plan.QuotaDevices, plan.QuotaMsgsPerMin, plan.QuotaStorageMb, plan.AllowOverage,
-            plan.UpdatedAt,
+            plan.RetentionDays, plan.UpdatedAt,
         })
         {
             insert.Parameters.Add(new() { Value = value });

@@ -18,7 +18,7 @@ internal static class ListQuotas
         TypedResults.Ok(await db.Value.TenantPlans.Where(plan => plan.Version > after).OrderBy(plan => plan.Version).Take(limit)
             .Select(plan => new VersionedQuotas(
                 plan.TenantId, plan.PlanType, plan.BillingCycle, plan.QuotaDevices, plan.QuotaMsgsPerMin, plan.QuotaStorageMb, plan.AllowOverage,
-                plan.Version))
+                plan.RetentionDays, plan.Version))
             .ToListAsync(cancellation));
 }
 
@@ -30,6 +30,8 @@ internal static class ListQuotas
 /// <param name="QuotaMsgsPerMin">Messages a minute, for each device.</param>
 /// <param name="QuotaStorageMb">Storage in MB (10⁶ bytes).</param>
 /// <param name="AllowOverage">Whether an enterprise tenant may go on past its storage quota.</param>
+/// <param name="RetentionDays">Days for which readings are kept; 0 means without end.</param>
 /// <param name="Version">Applied by a replica when newer than its own.</param>
 public sealed record VersionedQuotas(
-    Guid TenantId, string PlanType, string BillingCycle, int QuotaDevices, int QuotaMsgsPerMin, int QuotaStorageMb, bool AllowOverage, long Version);
+    Guid TenantId, string PlanType, string BillingCycle, int QuotaDevices, int QuotaMsgsPerMin, int QuotaStorageMb, bool AllowOverage,
+    int RetentionDays, long Version);

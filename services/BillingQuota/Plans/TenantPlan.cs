@@ -19,6 +19,8 @@ internal sealed class TenantPlan
 
     public required bool AllowOverage { get; set; }
 
+    public required int RetentionDays { get; set; }
+
     /// <summary>From one sequence for all tenants; a new one at every change.</summary>
     public long Version { get; set; }
 
@@ -34,6 +36,7 @@ internal sealed class TenantPlan
         QuotaMsgsPerMin = 360,
         QuotaStorageMb = 1000,
         AllowOverage = false,
+        RetentionDays = 90,
         UpdatedAt = now,
     };
 
@@ -49,6 +52,7 @@ internal sealed class TenantPlan
         QuotaMsgsPerMin = QuotaMsgsPerMin,
         QuotaStorageMb = QuotaStorageMb,
         AllowOverage = AllowOverage,
+        RetentionDays = RetentionDays,
         Version = Version,
     };
 }

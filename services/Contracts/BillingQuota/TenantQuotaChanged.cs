@@ -29,4 +29,7 @@ public sealed record TenantQuotaChanged : IntegrationEvent
 
     /// <summary>Only grows, across all tenants.</summary>
     public required long Version { get; init; }
+
+    /// <summary>Days for which readings are kept; null from a publisher that does not know of it.</summary>
+    public int? RetentionDays { get; init; }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Parsing;
+using EasySmart.Ingestion.Rejected;
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
 
@@ -13,6 +14,7 @@ namespace EasySmart.Ingestion.Batches;
 internal sealed partial class BatchWriter(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database,
     RecentDeliveries recent,
+    ErrorNotices notices,
     IngestionMetrics metrics,
     TimeProvider clock,
     ILogger<BatchWriter> logger)
@@ -24,14 +26,23 @@ internal sealed partial class BatchWriter(
     // Repeats come in flocks: after a batch that had some the next is looked at closely from the start.
     private bool _careful;
 
-    /// <summary>Returns when all messages are committed and their sources know.</summary>
+    /// <summary>The last attempt failed, and the next one is not made yet.</summary>
+    public bool IsWaiting { get; private set; }
+
+    /// <summary>Returns when all messages are committed and their sources know, but for those that their source has taken back.</summary>
     /// <param name="batch">Messages in their order.</param>
     /// <param name="stopping">No more attempts after this; what is not committed then is not acknowledged.</param>
-    public async Task WriteAsync(IReadOnlyList<Message> batch, CancellationToken stopping)
+    public async Task WriteAsync(List<Message> batch, CancellationToken stopping)
     {
         var pause = FirstPause;
         while (true)
         {
+            batch.RemoveAll(message => !message.TryHold());
+            if (batch.Count == 0)
+            {
+                return;
+            }
+
             try
             {
                 await CommitAsync(batch);
@@ -49,13 +60,16 @@ internal sealed partial class BatchWriter(
             catch (Exception exception)
             {
                 LogLater(Transient.Is(exception) ? LogLevel.Warning : LogLevel.Error, batch.Count, exception.Message);
+                batch.ForEach(message => message.LetGo());
+                IsWaiting = true;
                 await Task.Delay(pause, clock, stopping);
+                IsWaiting = false;
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
             }
         }
     }
 
-    private async Task WriteHalvesAsync(IReadOnlyList<Message> batch, PostgresException exception, CancellationToken stopping)
+    private async Task WriteHalvesAsync(List<Message> batch, PostgresException exception, CancellationToken stopping)
     {
         if (batch.Count == 1)
         {
@@ -76,17 +90,25 @@ internal sealed partial class BatchWriter(
         await WriteAsync([.. batch.Skip(half)], stopping);
     }
 
-    private async Task CommitAsync(IReadOnlyList<Message> batch)
+    private async Task CommitAsync(List<Message> batch)
     {
         var since = Stopwatch.GetTimestamp();
         // Not cancelled when the service stops: a batch in hand is brought to its end, which Npgsql's time-outs bound.
         var cancellation = CancellationToken.None;
-        var readings = batch.Where(message => message.Rejection is null).ToList();
+        var readings = new List<Reading>(batch.Count);
+        foreach (var message in batch)
+        {
+            if (message.Rejection is null)
+            {
+                readings.AddRange(message.Readings.Where(reading => reading.Rejection is null));
+            }
+        }
+
         var usage = new UsageTally();
         var rejected = new RejectionLog();
         await using var connection = await database.OpenConnectionAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
-        IReadOnlyList<Message> stored = readings;
+        IReadOnlyList<Reading> stored = readings;
         if (readings.Count > 0 && _careful)
         {
             stored = await RepeatedReadings.StoreAsync(readings, transaction, cancellation);
@@ -96,36 +118,68 @@ internal sealed partial class BatchWriter(
             await _copy.WriteAsync(readings, connection, cancellation);
         }
 
-        if (stored.Count > 0)
+        foreach (var message in batch)
         {
-            await LatestUpsert.WriteAsync(stored, transaction, cancellation);
-            await recent.RecordAsync(stored, transaction, cancellation);
-        }
-
-        foreach (var message in batch.Where(message => message.Rejection is not null))
-        {
-            rejected.Add(message);
-        }
-
-        foreach (var reading in stored)
-        {
-            usage.Add(reading);
+            AddRejections(message, rejected);
         }
 
         await rejected.WriteAsync(transaction, cancellation);
-        await usage.PublishAsync(transaction, clock.GetUtcNow(), cancellation);
+        if (stored.Count > 0)
+        {
+            foreach (var reading in stored)
+            {
+                usage.Add(reading);
+            }
+
+            await RunAsync(transaction, [LatestUpsert.Of(stored), recent.Recording(stored), usage.Publishing(clock.GetUtcNow())], cancellation);
+        }
+
         recent.Committing();
         await transaction.CommitAsync(cancellation);
 
         _careful = _careful && stored.Count < readings.Count;
         usage.Committed();
-        metrics.Committed(batch.Count, stored.Count, since);
+        metrics.Committed(batch.Count, stored, since, ReadingTime.Micros(clock.GetUtcNow()));
         foreach (var (reason, count) in rejected.Counts)
         {
             metrics.Rejected(reason, count);
         }
 
         await TellSourcesAsync(batch);
+        notices.Tell(rejected);
+    }
+
+    /// <summary>Sends statements together. Prepared, which a connection that is used again remembers: planning would cost as much as some hundred rows.</summary>
+    private static async Task RunAsync(NpgsqlTransaction transaction, NpgsqlBatchCommand?[] commands, CancellationToken cancellation)
+    {
+        await using var together = new NpgsqlBatch(transaction.Connection, transaction);
+        foreach (var command in commands)
+        {
+            if (command is not null)
+            {
+                together.BatchCommands.Add(command);
+            }
+        }
+
+        await together.PrepareAsync(cancellation);
+        await together.ExecuteNonQueryAsync(cancellation);
+    }
+
+    private static void AddRejections(Message message, RejectionLog rejected)
+    {
+        if (message.Rejection is { } all)
+        {
+            rejected.Add(message, all, message.Payload);
+            return;
+        }
+
+        foreach (var reading in message.Readings)
+        {
+            if (reading.Rejection is { } one)
+            {
+                rejected.Add(message, one, reading.Payload);
+            }
+        }
     }
 
     private static async Task TellSourcesAsync(IReadOnlyList<Message> batch)

@@ -1,60 +1,69 @@
-using System.Diagnostics;
 using Microsoft.Extensions.Options;
 
 namespace EasySmart.Ingestion.Batches;
 
-/// <summary>Gathers messages into batches: so many, or for so long, whichever comes first.</summary>
-internal sealed class Batcher(Intake intake, BatchWriter writer, IOptions<IngestionOptions> options)
+/// <summary>Gathers messages into batches: so many rows, or for so long, whichever comes first.</summary>
+internal sealed class Batcher(Lanes lanes, BatchWriter writer, IOptions<IngestionOptions> options)
 {
     private readonly int _rows = options.Value.BatchRows;
     private readonly TimeSpan _time = TimeSpan.FromMilliseconds(options.Value.BatchMilliseconds);
-    private Task<bool>? _more;
+    private readonly LateAllowance _late = new(options.Value.LateMessagesPerSecond, options.Value.BatchRows / 4);
+    private Task<bool>? _moreLive;
+    private Task<bool>? _moreLate;
 
-    /// <summary>Runs until the intake is complete and empty, or until a failed commit finds the service <paramref name="stopping"/>.</summary>
+    /// <summary>Runs until the lanes are complete and empty, or until a failed commit finds the service <paramref name="stopping"/>.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
         while (await MoreAsync())
         {
-            await writer.WriteAsync(await GatherAsync(), stopping);
+            // One sleep for a batch: to be woken by each message, or each millisecond, costs more than all else that is done for it.
+            // Under full load a batch is there already when the last one is written. Once somebody waits for the commit or the service
+            // stops, nothing is waited for: others gather while this batch is written.
+            if (lanes.Live.Count + lanes.Late.Count < _rows)
+            {
+                await lanes.Hurry.WaitAsync(_time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+
+            lanes.Calm();
+            await writer.WriteAsync(Take(), stopping);
         }
     }
 
-    private async Task<List<Message>> GatherAsync()
+    /// <summary>Live messages first; late ones get what was set aside for them, and all the room that live ones leave.</summary>
+    private List<Message> Take()
     {
-        var batch = new List<Message>(Math.Min(_rows, 4096));
-        var since = Stopwatch.GetTimestamp();
-        while (true)
+        var batch = new List<Message>(Math.Min(_rows, lanes.Live.Count + lanes.Late.Count));
+        var rows = 0;
+        while (rows < _rows && lanes.Late.TryPeek(out _) && _late.TryUse() && lanes.Late.TryRead(out var late))
         {
-            while (batch.Count < _rows && intake.Batches.TryRead(out var message))
-            {
-                batch.Add(message);
-            }
+            Add(late);
+        }
 
-            var left = _time - Stopwatch.GetElapsedTime(since);
-            if (batch.Count >= _rows || left <= TimeSpan.Zero)
-            {
-                return batch;
-            }
+        while (rows < _rows && lanes.Live.TryRead(out var live))
+        {
+            Add(live);
+        }
 
-            var more = MoreAsync();
-            if (await Task.WhenAny(more, Task.Delay(left)) != more || !await more)
-            {
-                return batch;
-            }
+        while (rows < _rows && lanes.Late.TryRead(out var late))
+        {
+            Add(late);
+        }
 
-            // A breath, or each message would wake this loop by itself.
-            await Task.Delay(1);
+        return batch;
+
+        void Add(Message message)
+        {
+            batch.Add(message);
+            rows += message.Rows;
         }
     }
 
-    /// <summary>Waits for messages; the same wait is taken up again after a batch that ended by time.</summary>
-    private Task<bool> MoreAsync()
+    /// <summary>Waits for messages of either lane; the wait for the other one is taken up again.</summary>
+    private async Task<bool> MoreAsync()
     {
-        if (_more is null or { IsCompleted: true })
-        {
-            _more = intake.Batches.WaitToReadAsync().AsTask();
-        }
-
-        return _more;
+        _moreLive = _moreLive is null or { IsCompleted: true } ? lanes.Live.WaitToReadAsync().AsTask() : _moreLive;
+        _moreLate = _moreLate is null or { IsCompleted: true } ? lanes.Late.WaitToReadAsync().AsTask() : _moreLate;
+        var first = await Task.WhenAny(_moreLive, _moreLate);
+        return await first || await (first == _moreLive ? _moreLate : _moreLive);
     }
 }

@@ -14,13 +14,13 @@ internal static class ReadingColumns
 
     public const string Names = "tenant_id, device_id, slot, time, received_at, form, value, payload, bytes";
 
-    public static void AddTo(NpgsqlParameterCollection parameters, IReadOnlyList<Message> readings)
+    public static void AddTo(NpgsqlParameterCollection parameters, IReadOnlyList<Reading> readings)
     {
-        parameters.Add(Column(readings, r => r.TenantId));
-        parameters.Add(Column(readings, r => r.DeviceId));
-        parameters.Add(Column(readings, r => r.Slot));
+        parameters.Add(Column(readings, r => r.Message.TenantId));
+        parameters.Add(Column(readings, r => r.Message.DeviceId));
+        parameters.Add(Column(readings, r => r.Message.Slot));
         parameters.Add(Column(readings, r => ReadingTime.Of(r.Time).UtcDateTime));
-        parameters.Add(Column(readings, r => ReadingTime.Of(r.ReceivedAt).UtcDateTime));
+        parameters.Add(Column(readings, r => ReadingTime.Of(r.Message.ReceivedAt).UtcDateTime));
         parameters.Add(Column(readings, r => (short)r.Form));
         parameters.Add(Column(readings, r => r.Form == PayloadForm.Json ? (double?)null : r.Value));
         var payloads = Column(readings, r => r.Form == PayloadForm.Json ? Encoding.UTF8.GetString(r.Payload.Span) : null);
@@ -29,7 +29,7 @@ internal static class ReadingColumns
         parameters.Add(Column(readings, r => r.Payload.Length));
     }
 
-    private static NpgsqlParameter<T[]> Column<T>(IReadOnlyList<Message> readings, Func<Message, T> value)
+    private static NpgsqlParameter<T[]> Column<T>(IReadOnlyList<Reading> readings, Func<Reading, T> value)
     {
         var column = new T[readings.Count];
         for (var i = 0; i < column.Length; i++)

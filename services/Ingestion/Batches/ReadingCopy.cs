@@ -27,7 +27,7 @@ internal sealed class ReadingCopy
 
     private readonly ArrayBufferWriter<byte> _rows = new(1 << 18);
 
-    public async Task WriteAsync(IReadOnlyList<Message> readings, NpgsqlConnection connection, CancellationToken cancellation)
+    public async Task WriteAsync(IReadOnlyList<Reading> readings, NpgsqlConnection connection, CancellationToken cancellation)
     {
         _rows.ResetWrittenCount();
         _rows.Write<byte>(Header);
@@ -41,17 +41,17 @@ internal sealed class ReadingCopy
         await copy.WriteAsync(_rows.WrittenMemory, cancellation);
     }
 
-    private void Append(Message reading)
+    private void Append(Reading reading)
     {
         var json = reading.Form == PayloadForm.Json;
         var row = _rows.GetSpan(FixedBytes + reading.Payload.Length);
         var at = 0;
         Put16(row, ref at, Columns);
-        Put(row, ref at, reading.TenantId);
-        Put(row, ref at, reading.DeviceId);
-        Put(row, ref at, reading.Slot);
+        Put(row, ref at, reading.Message.TenantId);
+        Put(row, ref at, reading.Message.DeviceId);
+        Put(row, ref at, reading.Message.Slot);
         Put(row, ref at, reading.Time - PostgresEpoch);
-        Put(row, ref at, reading.ReceivedAt - PostgresEpoch);
+        Put(row, ref at, reading.Message.ReceivedAt - PostgresEpoch);
         Put(row, ref at, (short)reading.Form);
         if (json)
         {

@@ -1,28 +1,50 @@
+using System.Runtime.InteropServices;
 using EasySmart.Ingestion.Parsing;
 using Npgsql;
 
 namespace EasySmart.Ingestion.Batches;
 
+/// <summary>What was refused of a device, for one reason.</summary>
+/// <param name="TenantId">The tenant that the device belongs to, whatever tenant the topic names.</param>
+/// <param name="DeviceId">The device.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="Count">How many.</param>
+/// <param name="Topic">The topic of one of them.</param>
+/// <param name="LastAt">Arrival of the last one.</param>
+internal sealed record Refusal(Guid TenantId, Guid DeviceId, string Reason, long Count, string Topic, DateTimeOffset LastAt);
+
 /// <summary>Records what was refused: a count for each device, reason and minute, and one sample.</summary>
 internal sealed class RejectionLog
 {
-    private const int SampleBytes = 256;
+    /// <summary>Of a longer payload no more is kept.</summary>
+    public const int SampleBytes = 256;
+
     private const int TopicLength = 512;
     private static readonly long Minute = (long)TimeSpan.FromMinutes(1).TotalMicroseconds;
-    private readonly Dictionary<(Guid? Tenant, Guid? Device, string Reason, long Minute), (Message Sample, long Count, long LastAt)> _counts = [];
+    private readonly Dictionary<(Guid? Tenant, Guid? Device, string Reason, long Minute), (Message Message, ReadOnlyMemory<byte> Sample, long Count, long LastAt)> _counts = [];
 
     public IEnumerable<(string Reason, long Count)> Counts => _counts.Select(entry => (entry.Key.Reason, entry.Value.Count));
 
-    public void Add(Message message)
+    /// <summary>What the devices themselves can be told: one entry for each device and reason.</summary>
+    public IEnumerable<Refusal> OfKnownDevices =>
+        from entry in _counts
+        where entry.Key.Tenant is not null && entry.Key.Device is not null
+        group entry.Value by (Tenant: entry.Key.Tenant!.Value, Device: entry.Key.Device!.Value, entry.Key.Reason) into refused
+        let newest = refused.MaxBy(one => one.LastAt)
+        select new Refusal(
+            refused.Key.Tenant, refused.Key.Device, refused.Key.Reason, refused.Sum(one => one.Count), TopicOf(newest.Message),
+            ReadingTime.Of(newest.LastAt));
+
+    public void Add(Message message, string reason, ReadOnlyMemory<byte> sample)
     {
         // To the tenant that the device belongs to, whatever tenant the topic names.
         var key = (
             message.Device?.TenantId,
             message.DeviceId == Guid.Empty ? (Guid?)null : message.DeviceId,
-            message.Rejection!,
+            reason,
             message.ReceivedAt - message.ReceivedAt % Minute);
-        var (sample, count, _) = _counts.GetValueOrDefault(key);
-        _counts[key] = (sample ?? message, count + 1, message.ReceivedAt);
+        ref var entry = ref CollectionsMarshal.GetValueRefOrAddDefault(_counts, key, out var known);
+        entry = known ? entry with { Count = entry.Count + 1, LastAt = message.ReceivedAt } : (message, sample, 1, message.ReceivedAt);
     }
 
     public async Task WriteAsync(NpgsqlTransaction transaction, CancellationToken cancellation)
@@ -49,8 +71,8 @@ internal sealed class RejectionLog
         command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => e.Key.Reason) });
         command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => ReadingTime.Of(e.Key.Minute).UtcDateTime) });
         command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => e.Value.Count) });
-        command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => e.Value.Sample.Payload[..Math.Min(SampleBytes, e.Value.Sample.Payload.Length)].ToArray()) });
-        command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => TopicOf(e.Value.Sample)) });
+        command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => e.Value.Sample[..Math.Min(SampleBytes, e.Value.Sample.Length)].ToArray()) });
+        command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => TopicOf(e.Value.Message)) });
         command.Parameters.Add(new() { Value = Array.ConvertAll(sorted, e => ReadingTime.Of(e.Value.LastAt).UtcDateTime) });
         await command.ExecuteNonQueryAsync(cancellation);
     }

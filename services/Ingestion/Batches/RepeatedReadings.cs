@@ -5,16 +5,16 @@ namespace EasySmart.Ingestion.Batches;
 
 /// <summary>
 /// The careful path, for a batch with a time that is taken: stores what is new, and tells of the rest whether it is a repeat (changes
-/// nothing, counts nothing), a conflict (the first stays, the other is recorded), or a reading without a time of its own, which moves to
+/// nothing, counts nothing), a conflict (the first stays, the other is recorded), or a reading that does not say its time, which moves to
 /// the next free microsecond.
 /// </summary>
 internal static class RepeatedReadings
 {
     /// <summary>Returns what was newly stored; conflicts come out as rejections.</summary>
-    public static async Task<IReadOnlyList<Message>> StoreAsync(
-        IReadOnlyList<Message> readings, NpgsqlTransaction transaction, CancellationToken cancellation)
+    public static async Task<IReadOnlyList<Reading>> StoreAsync(
+        IReadOnlyList<Reading> readings, NpgsqlTransaction transaction, CancellationToken cancellation)
     {
-        var stored = new List<Message>(readings.Count);
+        var stored = new List<Reading>(readings.Count);
         while (readings.Count > 0)
         {
             var rest = await InsertAsync(readings, stored, transaction, cancellation);
@@ -29,8 +29,8 @@ internal static class RepeatedReadings
         return stored;
     }
 
-    private static async Task<List<Message>> InsertAsync(
-        IReadOnlyList<Message> readings, List<Message> stored, NpgsqlTransaction transaction, CancellationToken cancellation)
+    private static async Task<List<Reading>> InsertAsync(
+        IReadOnlyList<Reading> readings, List<Reading> stored, NpgsqlTransaction transaction, CancellationToken cancellation)
     {
         await using var command = new NpgsqlCommand(
             $"""
@@ -49,19 +49,19 @@ internal static class RepeatedReadings
             }
         }
 
-        var rest = new List<Message>();
+        var rest = new List<Reading>();
         foreach (var reading in readings)
         {
             // Of several with one identity in a batch the first was stored.
-            (added.Remove((reading.TenantId, reading.DeviceId, reading.Slot, reading.Time)) ? stored : rest).Add(reading);
+            (added.Remove((reading.Message.TenantId, reading.Message.DeviceId, reading.Message.Slot, reading.Time)) ? stored : rest).Add(reading);
         }
 
         return rest;
     }
 
     /// <summary>Compares with what holds the identity. Returns what must be stored at another time.</summary>
-    private static async Task<List<Message>> CompareAsync(
-        List<Message> rest, NpgsqlTransaction transaction, CancellationToken cancellation)
+    private static async Task<List<Reading>> CompareAsync(
+        List<Reading> rest, NpgsqlTransaction transaction, CancellationToken cancellation)
     {
         await using var command = new NpgsqlCommand(
             $"""
@@ -73,21 +73,21 @@ internal static class RepeatedReadings
             transaction.Connection,
             transaction);
         ReadingColumns.AddTo(command.Parameters, rest);
-        var moved = new List<Message>();
+        var moved = new List<Reading>();
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         while (await reader.ReadAsync(cancellation))
         {
-            var message = rest[(int)reader.GetInt64(0) - 1];
+            var reading = rest[(int)reader.GetInt64(0) - 1];
             var (same, sameArrival) = (reader.GetBoolean(1), reader.GetBoolean(2));
-            if (message.HasOwnTime)
+            if (reading.TimeSource == TimeSource.Own)
             {
-                message.Rejection = same ? null : Rejections.Conflict;
+                reading.Rejection = same ? null : Rejections.Conflict;
             }
-            else if (!(same && sameArrival))
+            // The same arrival is this very message: its first commit did go through, though the answer was lost.
+            else if (!(same && (sameArrival || reading.TimeSource == TimeSource.Broker)))
             {
-                // The same arrival is this very message: its first commit did go through, though the answer was lost.
-                message.Time++;
-                moved.Add(message);
+                reading.Time++;
+                moved.Add(reading);
             }
         }
 

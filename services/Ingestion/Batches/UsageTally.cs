@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using EasySmart.Contracts;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Parsing;
@@ -10,35 +12,46 @@ namespace EasySmart.Ingestion.Batches;
 internal sealed class UsageTally
 {
     private static readonly long Minute = (long)TimeSpan.FromMinutes(1).TotalMicroseconds;
-    private readonly Dictionary<(Guid Tenant, long Minute), (long Readings, long Bytes)> _usage = [];
+    private readonly Dictionary<(Guid Tenant, long Minute), (long Messages, long Readings, long Bytes)> _usage = [];
     private readonly Dictionary<KnownDevice, long> _seen = [];
+    private Message? _counted;
 
-    /// <summary>Counts a reading that was newly stored.</summary>
-    public void Add(Message reading)
+    /// <summary>Counts a reading that was newly stored; those of one message one after the other.</summary>
+    public void Add(Reading reading)
     {
-        var key = (reading.TenantId, reading.ReceivedAt - reading.ReceivedAt % Minute);
-        var (readings, bytes) = _usage.GetValueOrDefault(key);
-        _usage[key] = (readings + 1, bytes + reading.Payload.Length);
-        // A device is told of when it is first seen, and then once a minute at most.
-        if (reading.Device is { } device && reading.ReceivedAt - device.SeenAt >= Minute)
+        var message = reading.Message;
+        ref var used = ref CollectionsMarshal.GetValueRefOrAddDefault(_usage, (message.TenantId, message.ReceivedAt - message.ReceivedAt % Minute), out _);
+        used.Readings++;
+        used.Bytes += reading.Payload.Length;
+        if (ReferenceEquals(message, _counted))
         {
-            _seen[device] = reading.ReceivedAt;
+            return;
+        }
+
+        _counted = message;
+        used.Messages++;
+        // A device is told of when it is first seen, and then once a minute at most.
+        if (message.Device is { } device && message.ReceivedAt - device.SeenAt >= Minute)
+        {
+            _seen[device] = message.ReceivedAt;
         }
     }
 
-    public async Task PublishAsync(NpgsqlTransaction transaction, DateTimeOffset now, CancellationToken cancellation)
+    /// <summary>The events of the batch; null when it stored nothing.</summary>
+    public NpgsqlBatchCommand? Publishing(DateTimeOffset now)
     {
-        if (_usage.Count > 0)
+        if (_usage.Count == 0)
         {
-            // Entries add up, so no order is kept among these events: each has a key of its own.
-            var used = new UsageRecorded
-            {
-                OccurredAt = now,
-                Entries = [.. _usage.Select(u => new UsageEntry(u.Key.Tenant, ReadingTime.Of(u.Key.Minute), u.Value.Readings, u.Value.Readings, u.Value.Bytes))],
-            };
-            await transaction.PublishAsync(used, $"usage:{used.EventId}", cancellation);
+            return null;
         }
 
+        var used = new UsageRecorded
+        {
+            OccurredAt = now,
+            Entries = [.. _usage.Select(u => new UsageEntry(u.Key.Tenant, ReadingTime.Of(u.Key.Minute), u.Value.Messages, u.Value.Readings, u.Value.Bytes))],
+        };
+        // Entries add up, so no order is kept among these events: each has a key of its own.
+        List<(IntegrationEvent, string)> events = [(used, $"usage:{used.EventId}")];
         if (_seen.Count > 0)
         {
             var seen = new DevicesSeen
@@ -46,8 +59,10 @@ internal sealed class UsageTally
                 OccurredAt = now,
                 Entries = [.. _seen.Select(s => new SeenEntry(s.Key.TenantId!.Value, s.Key.Id, ReadingTime.Of(s.Value)))],
             };
-            await transaction.PublishAsync(seen, "seen", cancellation);
+            events.Add((seen, "seen"));
         }
+
+        return Outbox.Publishing(events);
     }
 
     /// <summary>The commit went through: the devices need not be told of again for a while.</summary>

@@ -42,6 +42,9 @@ internal sealed class DeviceDirectory(TimeProvider clock)
 
     public int Count => _devices.Count;
 
+    /// <summary>The device, when it is known.</summary>
+    public KnownDevice? Find(Guid id) => _devices.GetValueOrDefault(id);
+
     /// <summary>Takes in what is newer than what is known.</summary>
     public void Apply(KnownDevice device) => _devices.AddOrUpdate(
         device.Id,

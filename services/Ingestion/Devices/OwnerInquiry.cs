@@ -17,6 +17,12 @@ internal sealed partial class OwnerInquiry(DeviceDirectory directory, DeviceOwne
             await _askers.WaitAsync(cancellation);
             try
             {
+                // It may have become known by its event; and of many requests that waited here for one device the first has asked.
+                if (directory.Judge(message.TenantId, message.DeviceId, out _, out _) != Verdict.AskOwner)
+                {
+                    return;
+                }
+
                 if (await owner.FindAsync(message.DeviceId, cancellation) is { } device)
                 {
                     directory.Apply(device);
@@ -37,11 +43,6 @@ internal sealed partial class OwnerInquiry(DeviceDirectory directory, DeviceOwne
             await Task.Delay(pause, cancellation);
             waited += pause;
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
-            // It may have become known by its event.
-            if (directory.Judge(message.TenantId, message.DeviceId, out _, out _) == Verdict.Accept)
-            {
-                return;
-            }
         }
     }
 

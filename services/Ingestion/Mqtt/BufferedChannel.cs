@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using MQTTnet.Channel;
@@ -7,11 +8,15 @@ namespace EasySmart.Ingestion.Mqtt;
 
 /// <summary>
 /// Stands between MQTTnet's packet reader and its socket. The reader asks for a packet in three or four small pieces, each of which would
-/// be a system call; here one call fetches what has come. And packets that are ready go out together.
+/// be a system call; here one call fetches what has come, and not more often than <see cref="Breath"/>: a broker sends each message by
+/// itself, and being woken for each costs more than storing it. Packets that are ready go out together, too.
 /// </summary>
 internal sealed class BufferedChannel(IMqttChannel socket) : IMqttChannel
 {
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(4);
+
     private readonly byte[] _received = new byte[64 * 1024];
+    private long _fetchedAt;
     private readonly SemaphoreSlim _writing = new(1);
     private int _start;
     private int _end;
@@ -53,7 +58,14 @@ internal sealed class BufferedChannel(IMqttChannel socket) : IMqttChannel
     private async Task<int> FetchAsync(byte[] buffer, int offset, int count, CancellationToken cancellation)
     {
         _start = 0;
+        // A full buffer says that more is waiting.
+        if (_end < _received.Length && Stopwatch.GetElapsedTime(_fetchedAt) < Breath)
+        {
+            await Task.Delay(Breath, cancellation);
+        }
+
         _end = await socket.ReadAsync(_received, 0, _received.Length, cancellation);
+        _fetchedAt = Stopwatch.GetTimestamp();
         return Take(buffer, offset, count);
     }
 

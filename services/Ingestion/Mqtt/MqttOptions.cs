@@ -25,12 +25,15 @@ public sealed record MqttOptions
     [Required(ErrorMessage = "Mqtt:ClientId is not configured")]
     public string ClientId { get; init; } = "";
 
+    /// <summary>Whether it asks for telemetry. False where the broker sends that to the webhook; device notices go through the session still.</summary>
+    public bool Subscribe { get; init; } = true;
+
     /// <summary>Whether the broker shares the messages among instances.</summary>
     public bool SharedSubscription { get; init; }
 
     /// <summary>How many messages the broker may have on the way to us: two batches, so that one fills while the other is written.</summary>
     [Range(10, 65_535, ErrorMessage = "Mqtt:ReceiveMaximum must be {1} to {2}")]
-    public int ReceiveMaximum { get; init; } = 4000;
+    public int ReceiveMaximum { get; init; } = 8000;
 
     /// <summary>How long the broker holds messages for an instance that is away.</summary>
     [Range(1, 365, ErrorMessage = "Mqtt:SessionExpiryDays must be {1} to {2}")]

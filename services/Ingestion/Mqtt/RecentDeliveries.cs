@@ -61,14 +61,15 @@ internal sealed partial class RecentDeliveries(
         return again && content != 0 && content == ContentOf(message);
     }
 
-    /// <summary>Records readings without <c>ts</c> with their commit; one row for each commit, the oldest is overwritten.</summary>
-    public async Task RecordAsync(IReadOnlyList<Message> stored, NpgsqlTransaction transaction, CancellationToken cancellation)
+    /// <summary>Records readings without <c>ts</c> with their commit; one row for each commit, the oldest is overwritten. Null when there are none.</summary>
+    public NpgsqlBatchCommand? Recording(IReadOnlyList<Reading> stored)
     {
         var entries = new byte[stored.Count * EntryBytes];
         var length = 0;
-        foreach (var message in stored)
+        foreach (var reading in stored)
         {
-            if (message.PacketId != 0 && !message.HasOwnTime)
+            var message = reading.Message;
+            if (message.PacketId != 0 && reading.TimeSource == TimeSource.Arrival)
             {
                 var content = ContentOf(message);
                 // Known here already: the commit is certain to come first, since the message is not acknowledged before it.
@@ -81,22 +82,20 @@ internal sealed partial class RecentDeliveries(
 
         if (length == 0)
         {
-            return;
+            return null;
         }
 
-        await using var command = new NpgsqlCommand(
+        var command = new NpgsqlBatchCommand(
             """
             INSERT INTO deliveries (session, row, received, entries) VALUES ($1, $2, $3, $4)
             ON CONFLICT (session, row) DO UPDATE SET received = excluded.received, entries = excluded.entries
-            """,
-            transaction.Connection,
-            transaction);
+            """);
         command.Parameters.Add(new() { Value = options.Value.ClientId });
         command.Parameters.Add(new() { Value = (short)(_commits % Rows) });
         // Grows with each commit, also when none was received between two: it tells which row is the newest.
         command.Parameters.Add(new() { Value = Math.Max(Interlocked.Read(ref _received), _recorded + 1) });
         command.Parameters.Add(new() { Value = new ReadOnlyMemory<byte>(entries, 0, length) });
-        await command.ExecuteNonQueryAsync(cancellation);
+        return command;
     }
 
     /// <summary>

@@ -20,7 +20,7 @@ internal sealed partial class TelemetrySession(
 {
     private BrokerConnection? _connection;
 
-    /// <summary>Connected and subscribed.</summary>
+    /// <summary>Connected, and subscribed if it is to be.</summary>
     public bool IsUp { get; private set; }
 
     /// <summary>Reads until <paramref name="stopping"/>; the connection stays open then, so that what is committed last can be acknowledged.</summary>
@@ -59,6 +59,11 @@ internal sealed partial class TelemetrySession(
         }
     }
 
+    /// <summary>Publishes at QoS 0 on the connection that there is; to nobody when there is none.</summary>
+    /// <exception cref="MqttCommunicationException">The connection has just ended.</exception>
+    public Task PublishAsync(IReadOnlyList<(string Topic, byte[] Payload)> messages) =>
+        IsUp && _connection is { } connection ? connection.PublishAsync(messages) : Task.CompletedTask;
+
     /// <summary>Leaves; the broker goes on holding messages for the session.</summary>
     public async Task LeaveAsync(CancellationToken cancellation)
     {
@@ -86,7 +91,7 @@ internal sealed partial class TelemetrySession(
             await recent.ReconnectedAsync(connection.SessionPresent, cancellation);
             await acknowledger.ReconnectedAsync(connection, cancellation);
             _connection = connection;
-            await connection.SubscribeAsync(cancellation);
+            await (options.Value.Subscribe ? connection.SubscribeAsync(cancellation) : connection.UnsubscribeAsync(cancellation));
             LogConnected(connection.SessionPresent);
             return connection;
         }
@@ -116,7 +121,7 @@ internal sealed partial class TelemetrySession(
                         break;
                     case MqttSubAckPacket subscribed when subscribed.ReasonCodes.Exists(code => code >= MqttSubscribeReasonCode.UnspecifiedError):
                         throw new MqttCommunicationException($"The broker refuses our subscription: {subscribed.ReasonCodes[0]}");
-                    case MqttSubAckPacket:
+                    case MqttSubAckPacket or MqttUnsubAckPacket:
                         IsUp = true;
                         break;
                 }

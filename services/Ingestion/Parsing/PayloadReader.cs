@@ -16,7 +16,7 @@ internal enum PayloadForm : byte
     ValueAndTime = 2,
 }
 
-/// <summary>What a payload says.</summary>
+/// <summary>What a payload, or one part of it, says.</summary>
 /// <param name="Form">How it is kept.</param>
 /// <param name="Value">The number; 0 for <see cref="PayloadForm.Json"/>.</param>
 /// <param name="Time">The reading's own time in microseconds since 1970; null when it names none.</param>
@@ -44,11 +44,18 @@ internal static class PayloadReader
         Time,
     }
 
-    /// <summary>Reads <paramref name="json"/>, which arrived at <paramref name="now"/> (microseconds since 1970).</summary>
-    /// <returns>Null, or the reason to refuse the message.</returns>
-    public static string? Read(ReadOnlySpan<byte> json, long now, out Payload payload)
+    /// <summary>Reads a payload.</summary>
+    /// <param name="json">The payload, or one of its parts.</param>
+    /// <param name="bounds">Which times are taken.</param>
+    /// <param name="payload">What it says, when it is one reading.</param>
+    /// <param name="parts">
+    /// Where its readings are, when it is several: an array of objects that all have a <c>ts</c> and a <c>value</c>, of a device that was
+    /// offline. Each is a payload to be read by itself. Any other array is one reading.
+    /// </param>
+    /// <returns>Null, or the reason to refuse it.</returns>
+    public static string? Read(ReadOnlySpan<byte> json, TimeBounds bounds, out Payload payload, out List<Range>? parts)
     {
-        payload = default;
+        (payload, parts) = (default, null);
         if (json.Length > MaxBytes)
         {
             return Rejections.TooLarge;
@@ -62,7 +69,7 @@ internal static class PayloadReader
         var reader = new Utf8JsonReader(json, Options);
         try
         {
-            return Read(ref reader, now, out payload);
+            return Read(ref reader, bounds, out payload, out parts);
         }
         catch (JsonException)
         {
@@ -70,18 +77,20 @@ internal static class PayloadReader
         }
     }
 
-    private static string? Read(ref Utf8JsonReader reader, long now, out Payload payload)
+    private static string? Read(ref Utf8JsonReader reader, TimeBounds bounds, out Payload payload, out List<Range>? parts)
     {
-        payload = default;
+        (payload, parts) = (default, null);
         var (field, value, written, fields) = (Field.Other, 0.0, 0, 0);
         // Whether the number and the time alone say all that was sent.
         var (numberIsAll, timeIsAll) = (false, false);
         long? time = null;
         reader.Read();
         var isObject = reader.TokenType == JsonTokenType.StartObject;
+        var series = new SeriesSearch(reader.TokenType == JsonTokenType.StartArray);
         do
         {
             var ofRoot = isObject && reader.CurrentDepth == 1;
+            series.See(ref reader);
             switch (reader.TokenType)
             {
                 case JsonTokenType.PropertyName:
@@ -122,9 +131,14 @@ internal static class PayloadReader
                 time = null;
                 if (reader.TokenType != JsonTokenType.Null)
                 {
-                    if (!ReadingTime.TryRead(ref reader, now, out var own, out timeIsAll))
+                    if (!ReadingTime.TryRead(ref reader, out var own, out timeIsAll))
                     {
                         return Rejections.BadTimestamp;
+                    }
+
+                    if (bounds.Refusal(own) is { } refusal)
+                    {
+                        return refusal;
                     }
 
                     time = own;
@@ -137,6 +151,7 @@ internal static class PayloadReader
             : fields == 1 ? PayloadForm.Value
             : fields == 2 && time is not null && timeIsAll ? PayloadForm.ValueAndTime
             : PayloadForm.Json;
+        parts = series.Parts;
         payload = new Payload(form, form == PayloadForm.Json ? 0 : value, time);
         return null;
     }

@@ -8,8 +8,6 @@ namespace EasySmart.Ingestion.Parsing;
 internal static class ReadingTime
 {
     private const int LongestText = 64;
-    private static readonly long Earliest = Micros(new DateTimeOffset(2000, 1, 1, 0, 0, 0, TimeSpan.Zero));
-    private static readonly long AheadAllowed = (long)TimeSpan.FromMinutes(5).TotalMicroseconds;
 
     public static long Micros(DateTimeOffset time) => (time.UtcTicks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
 
@@ -17,17 +15,15 @@ internal static class ReadingTime
 
     /// <summary>Reads the <c>ts</c> that the reader stands on: epoch milliseconds as number or text, or RFC 3339.</summary>
     /// <param name="reader">Stands on the value.</param>
-    /// <param name="now">The time of arrival; a device's clock may be 5 minutes ahead of it.</param>
     /// <param name="time">The time that it says.</param>
     /// <param name="plain">Whether it is written as whole milliseconds, so that the time alone tells what was sent.</param>
-    public static bool TryRead(ref Utf8JsonReader reader, long now, out long time, out bool plain)
+    public static bool TryRead(ref Utf8JsonReader reader, out long time, out bool plain)
     {
         (time, plain) = (0, false);
         if (reader.TokenType == JsonTokenType.Number)
         {
             plain = reader.TryGetInt64(out var milliseconds);
-            return (plain ? TryScale(milliseconds, out time) : reader.TryGetDecimal(out var fraction) && TryScale(fraction, out time))
-                && IsSane(time, now);
+            return plain ? TryScale(milliseconds, out time) : reader.TryGetDecimal(out var fraction) && TryScale(fraction, out time);
         }
 
         if (reader.TokenType != JsonTokenType.String || reader.ValueSpan.Length > LongestText)
@@ -37,12 +33,10 @@ internal static class ReadingTime
 
         Span<byte> text = stackalloc byte[LongestText];
         text = text[..reader.CopyString(text)];
-        return (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var fromText)
+        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var fromText)
             ? TryScale(fromText, out time)
-            : TryReadRfc3339(text, out time)) && IsSane(time, now);
+            : TryReadRfc3339(text, out time);
     }
-
-    private static bool IsSane(long time, long now) => time >= Earliest && time <= now + AheadAllowed;
 
     private static bool TryScale(decimal milliseconds, out long micros)
     {

@@ -14,8 +14,17 @@ internal static class Rejections
     public const string BadText = "bad_text";
     public const string NumberOutOfRange = "number_out_of_range";
     public const string BadTimestamp = "bad_timestamp";
+
+    /// <summary>More than 5 minutes ahead of its arrival.</summary>
+    public const string TimestampInFuture = "timestamp_in_future";
+
+    /// <summary>Older than the tenant's readings are kept.</summary>
+    public const string TimestampTooOld = "timestamp_too_old";
     public const string UnknownDevice = "unknown_device";
     public const string TenantMismatch = "tenant_mismatch";
+
+    /// <summary>The broker says that another device sent it.</summary>
+    public const string SenderMismatch = "sender_mismatch";
     public const string DeviceInactive = "device_inactive";
     public const string TenantSuspended = "tenant_suspended";
 

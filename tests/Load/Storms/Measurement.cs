@@ -14,7 +14,7 @@ internal sealed record Measurement(
     double P95Ms,
     double P99Ms,
     IReadOnlyDictionary<string, double> CpuSecondsPer1000,
-    IReadOnlyDictionary<string, long> ResidentMib)
+    IReadOnlyDictionary<string, double> ResidentMib)
 {
     /// <summary>
     /// Does <paramref name="work"/> <paramref name="count"/> times, <paramref name="concurrency"/> at a time, and looks at what it cost
@@ -25,7 +25,7 @@ internal sealed record Measurement(
     {
         Console.WriteLine(name);
         var processes = programs.ToDictionary(program => program, fleet.ProcessOf);
-        var before = processes.ToDictionary(p => p.Key, p => RunningFleet.CpuSecondsOf(p.Value));
+        var before = processes.ToDictionary(p => p.Key, p => Processes.CpuSecondsOf(p.Value));
         var (times, failed, clock) = (new ConcurrentBag<double>(), 0, Stopwatch.StartNew());
         await Parallel.ForAsync(0, count, new ParallelOptions { MaxDegreeOfParallelism = concurrency, CancellationToken = cancellation }, async (i, c) =>
         {
@@ -47,16 +47,13 @@ internal sealed record Measurement(
             failed,
             Math.Round(seconds, 2),
             Math.Round(sorted.Length / seconds),
-            At(sorted, 0.50),
-            At(sorted, 0.95),
-            At(sorted, 0.99),
-            processes.ToDictionary(p => p.Key, p => Math.Round((RunningFleet.CpuSecondsOf(p.Value) - before[p.Key]) * 1000 / count, 3)),
-            processes.ToDictionary(p => p.Key, p => RunningFleet.ResidentMibOf(p.Value)));
+            Statistics.At(sorted, 0.50),
+            Statistics.At(sorted, 0.95),
+            Statistics.At(sorted, 0.99),
+            processes.ToDictionary(p => p.Key, p => Math.Round((Processes.CpuSecondsOf(p.Value) - before[p.Key]) * 1000 / count, 3)),
+            processes.ToDictionary(p => p.Key, p => Processes.ResidentMibOf(p.Value)));
         Console.WriteLine($"  {measured.Done} done, {measured.Failed} failed, {measured.PerSecond}/s, "
             + string.Join(", ", measured.CpuSecondsPer1000.Select(cpu => $"{cpu.Key} {cpu.Value} CPU s per 1,000")));
         return measured;
     }
-
-    private static double At(double[] sorted, double share) =>
-        sorted.Length == 0 ? 0 : Math.Round(sorted[Math.Min(sorted.Length - 1, (int)(sorted.Length * share))], 1);
 }

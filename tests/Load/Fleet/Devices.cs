@@ -6,7 +6,15 @@ using System.Text.Json;
 namespace EasySmart.Load;
 
 /// <summary>A device as its firmware knows itself.</summary>
-internal sealed record LoadDevice(string Id, string Secret);
+/// <param name="Id">Its id, and its MQTT user name.</param>
+/// <param name="Secret">Its MQTT password.</param>
+/// <param name="TopicPrefix">What it publishes under, <c>tenants/{tenant_id}/devices/{device_id}/telemetry</c>.</param>
+internal sealed record LoadDevice(string Id, string Secret, string TopicPrefix)
+{
+    public Guid DeviceId { get; } = Guid.Parse(Id);
+
+    public Guid TenantId { get; } = Guid.Parse(TopicPrefix.Split('/')[1]);
+}
 
 /// <summary>Makes devices as an app would, through the gateway; kept beside the fleet's own secrets, where only its user reads, for the next run.</summary>
 internal static class Devices
@@ -18,7 +26,7 @@ internal static class Devices
     public static async Task<LoadDevice[]> GetAsync(RunningFleet fleet, int count, CancellationToken cancellation)
     {
         var file = Path.Combine(fleet.State, "load-devices.json");
-        var kept = File.Exists(file) ? JsonSerializer.Deserialize<LoadDevice[]>(await File.ReadAllTextAsync(file, cancellation))! : [];
+        var kept = File.Exists(file) ? Read(await File.ReadAllTextAsync(file, cancellation)) : [];
         if (kept.Length >= count)
         {
             return kept[..count];
@@ -37,6 +45,10 @@ internal static class Devices
         return [.. all];
     }
 
+    // An earlier state of this program did not keep the topics.
+    private static LoadDevice[] Read(string file) => file.Contains(nameof(LoadDevice.TopicPrefix), StringComparison.Ordinal)
+        ? JsonSerializer.Deserialize<LoadDevice[]>(file)! : [];
+
     private static async Task<LoadDevice[]> MakeAsync(HttpClient http, int count, CancellationToken cancellation)
     {
         var user = await PostAsync(http, "/api/v1/auth/register", null, new { email = $"{Guid.NewGuid():N}@example.com", password = "Correct-Horse-7" }, cancellation);
@@ -45,7 +57,9 @@ internal static class Devices
         await Parallel.ForAsync(0, count, new ParallelOptions { MaxDegreeOfParallelism = AtATime, CancellationToken = cancellation }, async (i, c) =>
         {
             var device = await PostAsync(http, "/api/v1/devices/provision", token, new { }, c);
-            devices[i] = new LoadDevice(device.GetProperty("mqtt_username").GetString()!, device.GetProperty("device_secret").GetString()!);
+            devices[i] = new LoadDevice(Text("mqtt_username"), Text("device_secret"), Text("topic_prefix"));
+
+            string Text(string name) => device.GetProperty(name).GetString()!;
         });
         return devices;
     }
