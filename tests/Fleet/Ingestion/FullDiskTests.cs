@@ -39,24 +39,27 @@ public sealed class FullDiskTests(ITestOutputHelper output)
     private sealed class SmallDisk : IAsyncDisposable
     {
         private readonly NpgsqlDataSource _server = NpgsqlDataSource.Create(TestServers.Telemetry);
-        private NpgsqlDataSource _superuser = null!;
+        private NpgsqlDataSource _inside = null!;
+        // Opened while there is room: without, the server may refuse another ("could not write init file"), and 53100 breaks those that are.
+        private NpgsqlConnection _kept = null!;
 
         public TestDatabase Database { get; private set; } = null!;
 
         public static async Task<SmallDisk> PrepareAsync()
         {
             var disk = new SmallDisk();
-            await ExecuteAsync(disk._server, "CREATE TABLESPACE small LOCATION '/run/small'");
+            await disk.OnServerAsync("CREATE TABLESPACE small LOCATION '/run/small'");
             disk.Database = await TestDatabase.CreateAsync(TestServers.Telemetry, "telemetry_owner", tablespace: "small");
             await Fleet.CommandAsync("ingestion", "migrate", ("ConnectionStrings__DatabaseOwner", disk.Database.For("telemetry_owner")));
-            disk._superuser = NpgsqlDataSource.Create(disk.Database.ForSuperuser());
+            disk._inside = NpgsqlDataSource.Create(disk.Database.ForSuperuser());
+            disk._kept = await disk._inside.OpenConnectionAsync(Cancellation);
             return disk;
         }
 
         /// <summary>To the last page.</summary>
         public async Task FillAsync()
         {
-            await ExecuteAsync(_superuser, "CREATE TABLE filler (page text STORAGE PLAIN) WITH (autovacuum_enabled = false)");
+            await InsideAsync("CREATE TABLE filler (page text STORAGE PLAIN) WITH (autovacuum_enabled = false)");
             foreach (var pages in new[] { 1000, 100, 10, 1 })
             {
                 while (await TryExecuteAsync($"INSERT INTO filler SELECT repeat('x', 8000) FROM generate_series(1, {pages})"))
@@ -65,13 +68,18 @@ public sealed class FullDiskTests(ITestOutputHelper output)
             }
         }
 
-        public Task MakeRoomAsync() => ExecuteAsync(_superuser, "DROP TABLE filler");
+        public async Task MakeRoomAsync()
+        {
+            await using var drop = new NpgsqlCommand("DROP TABLE filler", _kept);
+            await drop.ExecuteNonQueryAsync(Cancellation);
+        }
 
         public async ValueTask DisposeAsync()
         {
-            await _superuser.DisposeAsync();
+            await _kept.DisposeAsync();
+            await _inside.DisposeAsync();
             await Database.DisposeAsync();
-            await ExecuteAsync(_server, "DROP TABLESPACE small");
+            await OnServerAsync("DROP TABLESPACE small");
             await _server.DisposeAsync();
         }
 
@@ -79,7 +87,7 @@ public sealed class FullDiskTests(ITestOutputHelper output)
         {
             try
             {
-                await ExecuteAsync(_superuser, sql);
+                await InsideAsync(sql);
                 return true;
             }
             catch (PostgresException exception) when (exception.SqlState == DiskFull)
@@ -88,11 +96,16 @@ public sealed class FullDiskTests(ITestOutputHelper output)
             }
         }
 
-        private static async Task ExecuteAsync(NpgsqlDataSource source, string sql)
+        private async Task InsideAsync(string sql)
         {
-            await using var command = source.CreateCommand(sql);
-            command.CommandTimeout = 120;
+            await using var command = _inside.CreateCommand(sql);
             await command.ExecuteNonQueryAsync(Cancellation);
+        }
+
+        private async Task OnServerAsync(string sql)
+        {
+            await using var command = _server.CreateCommand(sql);
+            await command.ExecuteNonQueryAsync(CancellationToken.None);
         }
     }
 }
