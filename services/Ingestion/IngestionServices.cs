@@ -3,6 +3,7 @@ using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Rejected;
 using EasySmart.Ingestion.Tenants;
+using EasySmart.Ingestion.Usage;
 using EasySmart.Ingestion.Webhook;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Messaging;
@@ -61,6 +62,7 @@ internal static class IngestionServices
         services.AddSingleton<ErrorNotices>();
         services.AddHostedService(provider => provider.GetRequiredService<ErrorNotices>());
         services.AddHostedService<RejectionCleaner>();
+        services.AddHostedService<UsageTeller>();
         services.AddHostedService<TelemetryPipeline>();
         services.AddHealthChecks().AddCheck<MqttHealth>("mqtt", HealthStatus.Unhealthy);
     }

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using EasySmart.Contracts.Ingestion;
 using EasySmart.Hosting;
 using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Tests;
@@ -131,6 +133,15 @@ public sealed class ScriptedHost : IngestionHost
         await InitializeAsync();
         await Wire.AcceptAsync(sessionPresent);
         return this;
+    }
+
+    /// <summary>Messages and readings that all events tell of, when nothing is left to be told.</summary>
+    public async Task<(long Messages, long Readings)> ToldUsageAsync()
+    {
+        await Eventually.TrueAsync(async () => await ScalarAsync<long>("SELECT count(*) FROM used") == 0);
+        var bodies = await ScalarAsync<string>("SELECT coalesce(jsonb_agg(body), '[]')::text FROM outbox WHERE type LIKE '%UsageRecorded'");
+        var entries = JsonSerializer.Deserialize<List<UsageRecorded>>(bodies!)!.SelectMany(e => e.Entries).ToList();
+        return (entries.Sum(e => e.Messages), entries.Sum(e => e.Readings));
     }
 
     protected override async Task PrepareAsync()

@@ -48,6 +48,7 @@ public sealed class IsolationTests(IngestionHost host)
 
     [Theory]
     [InlineData("ingestion_app", "SELECT FROM outbox")]
+    [InlineData("ingestion_app", "SELECT FROM used")]
     [InlineData("ingestion_app", "SELECT FROM inbox")]
     [InlineData("ingestion_app", "SELECT FROM readings")]
     [InlineData("ingestion_app", "SELECT FROM latest")]

@@ -1,13 +1,16 @@
 namespace EasySmart.Contracts.Ingestion;
 
-/// <summary>What one committed batch of telemetry used, published by Ingestion in that batch's commit. Entries add up: each counts once.</summary>
+/// <summary>
+/// What committed telemetry used, published by Ingestion about once a second. Every commit is told of in one event and no other. Entries add up:
+/// each counts once.
+/// </summary>
 public sealed record UsageRecorded : IntegrationEvent
 {
-    /// <summary>One entry for each tenant and minute in the batch.</summary>
+    /// <summary>One entry for each tenant and minute.</summary>
     public required IReadOnlyList<UsageEntry> Entries { get; init; }
 }
 
-/// <summary>Usage of one tenant in one minute, as one batch saw it.</summary>
+/// <summary>Usage of one tenant in one minute, as far as this event tells it.</summary>
 /// <param name="TenantId">The tenant.</param>
 /// <param name="Minute">The minute of arrival, UTC, seconds zero.</param>
 /// <param name="Messages">Messages accepted.</param>

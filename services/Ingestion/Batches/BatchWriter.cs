@@ -2,6 +2,7 @@ using System.Diagnostics;
 using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Parsing;
 using EasySmart.Ingestion.Rejected;
+using EasySmart.Ingestion.Usage;
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
 
@@ -131,7 +132,7 @@ internal sealed partial class BatchWriter(
                 usage.Add(reading);
             }
 
-            await RunAsync(transaction, [LatestUpsert.Of(stored), recent.Recording(stored), usage.Publishing(clock.GetUtcNow())], cancellation);
+            await RunAsync(transaction, [LatestUpsert.Of(stored), recent.Recording(stored), usage.Keeping(), usage.PublishingSeen(clock.GetUtcNow())], cancellation);
         }
 
         recent.Committing();

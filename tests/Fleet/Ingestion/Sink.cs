@@ -31,14 +31,15 @@ internal sealed class Sink : IAsyncDisposable
     private Sink(NpgsqlDataSource telemetry, NpgsqlDataSource usage, string usageSql) =>
         (_telemetry, _usage, _usageSql) = (telemetry, usage, usageSql);
 
-    /// <summary>A database of a test's own, whose outbox nobody empties, since its ingestion has no RabbitMQ: what it would bill is there.</summary>
+    /// <summary>A database of a test's own, whose outbox nobody empties, since its ingestion has no RabbitMQ: what it would bill is there, or about to be.</summary>
     public static Sink Of(TestDatabase database) => new(
         NpgsqlDataSource.Create(database.ForSuperuser()),
         NpgsqlDataSource.Create(database.ForSuperuser()),
         """
         SELECT (entry->>'Messages')::bigint messages, (entry->>'Readings')::bigint readings, (entry->>'Bytes')::bigint bytes
-        FROM outbox, jsonb_array_elements(body->'Entries') entry
-        WHERE type LIKE '%.UsageRecorded' AND (entry->>'TenantId')::uuid = $1
+        FROM (SELECT entries::jsonb FROM used UNION ALL SELECT body->'Entries' FROM outbox WHERE type LIKE '%.UsageRecorded') told (entries),
+            jsonb_array_elements(entries) entry
+        WHERE (entry->>'TenantId')::uuid = $1
         """);
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;

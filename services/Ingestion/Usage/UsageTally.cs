@@ -1,14 +1,14 @@
 using System.Runtime.InteropServices;
-using EasySmart.Contracts;
+using System.Text.Json;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Parsing;
 using EasySmart.ServiceDefaults.Messaging;
 using Npgsql;
 
-namespace EasySmart.Ingestion.Batches;
+namespace EasySmart.Ingestion.Usage;
 
-/// <summary>What a batch tells the others, by the outbox and so in its commit: what was used, and which devices were seen.</summary>
+/// <summary>What a batch leaves in its commit to be told to others: what was used, and which devices were seen.</summary>
 internal sealed class UsageTally
 {
     private static readonly long Minute = (long)TimeSpan.FromMinutes(1).TotalMicroseconds;
@@ -37,33 +37,27 @@ internal sealed class UsageTally
         }
     }
 
-    /// <summary>The events of the batch; null when it stored nothing.</summary>
-    public NpgsqlBatchCommand? Publishing(DateTimeOffset now)
+    /// <summary>Keeps what was used for <see cref="UsageTeller"/>.</summary>
+    public NpgsqlBatchCommand Keeping() => new("INSERT INTO used (entries) VALUES ($1)")
     {
-        if (_usage.Count == 0)
+        Parameters =
         {
-            return null;
-        }
+            new()
+            {
+                Value = JsonSerializer.Serialize(
+                    _usage.Select(u => new UsageEntry(u.Key.Tenant, ReadingTime.Of(u.Key.Minute), u.Value.Messages, u.Value.Readings, u.Value.Bytes))),
+            },
+        },
+    };
 
-        var used = new UsageRecorded
+    /// <summary>Tells which devices were seen; null when it is known of all of them.</summary>
+    public NpgsqlBatchCommand? PublishingSeen(DateTimeOffset now) => _seen.Count == 0 ? null : Outbox.Publishing([(
+        new DevicesSeen
         {
             OccurredAt = now,
-            Entries = [.. _usage.Select(u => new UsageEntry(u.Key.Tenant, ReadingTime.Of(u.Key.Minute), u.Value.Messages, u.Value.Readings, u.Value.Bytes))],
-        };
-        // Entries add up, so no order is kept among these events: each has a key of its own.
-        List<(IntegrationEvent, string)> events = [(used, $"usage:{used.EventId}")];
-        if (_seen.Count > 0)
-        {
-            var seen = new DevicesSeen
-            {
-                OccurredAt = now,
-                Entries = [.. _seen.Select(s => new SeenEntry(s.Key.TenantId!.Value, s.Key.Id, ReadingTime.Of(s.Value)))],
-            };
-            events.Add((seen, "seen"));
-        }
-
-        return Outbox.Publishing(events);
-    }
+            Entries = [.. _seen.Select(s => new SeenEntry(s.Key.TenantId!.Value, s.Key.Id, ReadingTime.Of(s.Value)))],
+        },
+        "seen")]);
 
     /// <summary>The commit went through: the devices need not be told of again for a while.</summary>
     public void Committed()
