@@ -11,7 +11,7 @@ public sealed record IngestionOptions
 
     /// <summary>From one commit to the next, unless one is full or somebody waits for it: how long messages gather.</summary>
     [Range(0, 10_000, ErrorMessage = "Ingestion:BatchMilliseconds must be {1} to {2}")]
-    public int BatchMilliseconds { get; init; } = 40;
+    public int BatchMilliseconds { get; init; } = 20;
 
     /// <summary>Messages that one source may have in memory before it is read no further, in bytes.</summary>
     [Range(1 << 17, 1 << 30, ErrorMessage = "Ingestion:HeldBytes must be {1} to {2}")]
@@ -36,4 +36,8 @@ public sealed record IngestionOptions
     /// <summary>The same, in bytes.</summary>
     [Range(1 << 17, 1 << 30, ErrorMessage = "Ingestion:WaitingBytes must be {1} to {2}")]
     public int WaitingBytes { get; init; } = 8 << 20;
+
+    /// <summary>For how many days refusals are kept.</summary>
+    [Range(1, 3650, ErrorMessage = "Ingestion:RejectionDays must be {1} to {2}")]
+    public int RejectionDays { get; init; } = 30;
 }

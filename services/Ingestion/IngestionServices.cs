@@ -24,7 +24,6 @@ internal static class IngestionServices
                 (limits, mqtt) => limits.WaitingMessages + limits.LateMessages < mqtt.Value.ReceiveMaximum,
                 "Ingestion:WaitingMessages and :LateMessages must be below Mqtt:ReceiveMaximum, or what waits aside stops all others")
             .ValidateOnStart();
-        services.AddOptions<RejectionOptions>().BindConfiguration("Ingestion").ValidateDataAnnotations().ValidateOnStart();
         builder.AddServiceKey();
         services.AddOptions<DeviceOwnerOptions>().Configure<IConfiguration>((owner, configuration) =>
             owner.Address = configuration["services:device-provisioning:http:0"] is { Length: > 0 } address ? new Uri(address) : null)

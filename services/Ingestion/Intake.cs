@@ -84,7 +84,7 @@ internal sealed class Intake(
     {
         var bounds = TimeBounds.At(message.ReceivedAt, quotas.RetentionOf(message.TenantId));
         message.Rejection = PayloadReader.Read(message.Payload.Span, bounds, out var payload, out var parts)
-            ?? (payload.Time is null && message.SentAt is { } sent ? bounds.Refusal(sent) : null);
+            ?? (parts is null && payload.Time is null && message.SentAt is { } sent ? bounds.Refusal(sent) : null);
         if (message.Rejection is null)
         {
             message.Readings = parts is null ? [ReadingOf(message, message.Payload, payload, null)] : [.. parts.Select(range =>

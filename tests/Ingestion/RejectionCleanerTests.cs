@@ -64,7 +64,7 @@ public sealed class RejectionCleanerTests
     }
 
     private RejectionCleaner Cleaner(NpgsqlDataSource system) =>
-        new(system, Options.Create(new RejectionOptions()), _clock, NullLogger<RejectionCleaner>.Instance);
+        new(system, Options.Create(new IngestionOptions()), _clock, NullLogger<RejectionCleaner>.Instance);
 
     private static Task FillAsync(NpgsqlDataSource system, string minute, int count) => ExecuteAsync(
         system,

@@ -7,7 +7,7 @@ namespace EasySmart.Ingestion.Rejected;
 /// <summary>Forgets every day what was refused long ago, and who was told of it: a little in each transaction, one instance at a time.</summary>
 internal sealed partial class RejectionCleaner(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database,
-    IOptions<RejectionOptions> options,
+    IOptions<IngestionOptions> options,
     TimeProvider clock,
     ILogger<RejectionCleaner> logger) : BackgroundService
 {
