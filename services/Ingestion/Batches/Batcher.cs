@@ -6,7 +6,7 @@ namespace EasySmart.Ingestion.Batches;
 /// <summary>Gathers messages into batches: one in so many milliseconds, or sooner when a batch is full or somebody waits for it.</summary>
 internal sealed class Batcher(Lanes lanes, BatchWriter writer, IOptions<IngestionOptions> options)
 {
-    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(2);
     private readonly int _rows = options.Value.BatchRows;
     private readonly TimeSpan _time = TimeSpan.FromMilliseconds(options.Value.BatchMilliseconds);
     private readonly LateAllowance _late = new(options.Value.LateMessagesPerSecond, options.Value.BatchRows / 4);
