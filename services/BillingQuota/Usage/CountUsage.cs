@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace EasySmart.BillingQuota.Usage;
 
-/// <summary>Adds a batch's usage to its minutes. The inbox sees to it that each batch counts once.</summary>
+/// <summary>Adds what an event tells of to its minutes. The inbox sees to it that each event counts once.</summary>
 internal sealed class CountUsage : IEventHandler<UsageRecorded>
 {
     // Sorted, so that two batches with the same tenants take their locks in the same order.
