@@ -52,6 +52,21 @@ public static class TenantTransaction
     public static async Task<NpgsqlDataReader> QueryTenantAsync(
         this NpgsqlDataSource source, Guid tenant, NpgsqlBatchCommand query, CancellationToken cancellation)
     {
+        try
+        {
+            return await source.ReadTenantAsync(tenant, query, cancellation);
+        }
+        catch (NpgsqlException e) when (e.InnerException is IOException || e.SqlState is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown)
+        {
+            // That a pooled connection died with its server shows when it is used next. A read is asked again; of the others in the pool none is better.
+            source.Clear();
+            return await source.ReadTenantAsync(tenant, query, cancellation);
+        }
+    }
+
+    private static async Task<NpgsqlDataReader> ReadTenantAsync(
+        this NpgsqlDataSource source, Guid tenant, NpgsqlBatchCommand query, CancellationToken cancellation)
+    {
         var batch = source.CreateBatch();
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Set) { Parameters = { new NpgsqlParameter<string>("tenant", tenant.ToString()) } });
         batch.BatchCommands.Add(query);

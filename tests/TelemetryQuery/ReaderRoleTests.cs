@@ -57,6 +57,23 @@ public sealed class ReaderRoleTests(QueryHost host)
         Assert.Equal(0L, await CountAsync(source, "SELECT count(*) FROM tenant.devices"));
     }
 
+    [Fact]
+    public async Task A_query_on_connections_that_died_with_their_server_is_asked_again()
+    {
+        var name = Guid.NewGuid().ToString();
+        await using var source = NpgsqlDataSource.Create(host.Database.For("telemetry_query") + $";Maximum Pool Size=2;Application Name={name}");
+        await using (await source.OpenConnectionAsync(Cancellation))
+        await using (await source.OpenConnectionAsync(Cancellation))
+        {
+        }
+
+        await using var other = NpgsqlDataSource.Create(host.Database.For("telemetry_query"));
+        Assert.Equal(2L, await CountAsync(other, $"SELECT count(pg_terminate_backend(pid, 10000) OR NULL) FROM pg_stat_activity WHERE application_name = '{name}'"));
+
+        await using var reader = await source.QueryTenantAsync(_mine.Tenant, new NpgsqlBatchCommand("SELECT 1"), Cancellation);
+        Assert.True(await reader.ReadAsync(Cancellation));
+    }
+
     [Theory]
     [InlineData("SELECT * FROM public.devices")]
     [InlineData("SELECT * FROM public.latest")]
