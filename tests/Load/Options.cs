@@ -37,6 +37,15 @@ internal sealed record Options
     /// <summary>How long memory is looked at.</summary>
     public int Minutes { get; init; } = 10;
 
+    /// <summary>Devices that publish while questions are asked.</summary>
+    public int Publishers { get; init; } = 200;
+
+    /// <summary>Readings in the past that is asked about.</summary>
+    public long Rows { get; init; } = 100_000_000;
+
+    /// <summary>How long that past is.</summary>
+    public int Days { get; init; } = 365;
+
     /// <summary>Null when it cannot be understood.</summary>
     /// <param name="words">Pairs of a name and what it is set to.</param>
     /// <param name="otherwise">What is not set.</param>
@@ -82,6 +91,9 @@ internal sealed record Options
             ("--in-flight", <= 1000) => this with { InFlight = number },
             ("--registered", _) => this with { Registered = number },
             ("--tenants", _) => this with { Tenants = number },
+            ("--publishers", _) => this with { Publishers = number },
+            ("--rows", _) => this with { Rows = number },
+            ("--days", <= 365) => this with { Days = number },
             ("--minutes", <= 24 * 60) => this with { Minutes = number },
             _ => null,
         };

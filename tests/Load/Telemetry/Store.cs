@@ -63,8 +63,20 @@ internal sealed class Store(RunningFleet fleet) : IAsyncDisposable
         command.Parameters.Add(new() { Value = tenants.Distinct().ToArray() });
         command.Parameters.Add(new() { Value = Since });
         await command.ExecuteNonQueryAsync(cancellation);
-        await using var vacuum = _database.CreateCommand("VACUUM (ANALYZE) readings");
-        await vacuum.ExecuteNonQueryAsync(cancellation);
+        await RunAsync("VACUUM (ANALYZE) readings", cancellation);
+    }
+
+    public async Task RunAsync(string statement, CancellationToken cancellation)
+    {
+        await using var command = _database.CreateCommand(statement);
+        command.CommandTimeout = 0;
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
+
+    public async Task<object?> AskAsync(string question, CancellationToken cancellation)
+    {
+        await using var command = _database.CreateCommand(question);
+        return await command.ExecuteScalarAsync(cancellation);
     }
 
     public ValueTask DisposeAsync() => _database.DisposeAsync();

@@ -1,0 +1,92 @@
+using System.Globalization;
+
+namespace EasySmart.Load;
+
+/// <summary>What queries cost who publishes: the whole path as fast as it goes, in turns alone, beside a dashboard, and beside an export.</summary>
+/// <param name="Alone">Rounds without queries.</param>
+/// <param name="BesideDashboard">Rounds beside one who asks all calls in turn, a fixed number a second.</param>
+/// <param name="BesideExport">Rounds beside one who exports all the time.</param>
+/// <param name="DashboardCalls">Calls that were answered in those rounds.</param>
+internal sealed record Interference(
+    IReadOnlyList<Round> Alone, IReadOnlyList<Round> BesideDashboard, IReadOnlyList<Round> BesideExport, int DashboardCalls)
+{
+    /// <summary>Of the dashboard.</summary>
+    public const int CallsPerSecond = 4;
+
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(8);
+
+    public double AlonePerSecond => MedianOf(Alone);
+
+    public double DashboardRatio => Math.Round(MedianOf(BesideDashboard) / AlonePerSecond, 3);
+
+    public double ExportRatio => Math.Round(MedianOf(BesideExport) / AlonePerSecond, 3);
+
+    public static async Task<Interference> MeasureAsync(
+        RunningFleet fleet, Store store, LoadDevice[] devices, History history, HttpClient reader, Options options, CancellationToken cancellation)
+    {
+        var (time, calls) = (TimeSpan.FromSeconds(options.Seconds), 0);
+        var (alone, dashboard, export) = (new List<Round>(), new List<Round>(), new List<Round>());
+        using var crowd = await Crowd.ConnectAsync(
+            fleet, devices[..options.Publishers], new Behaviour(options.Payload, options.QoS, options.Slots, options.InFlight), cancellation);
+        try
+        {
+            Console.WriteLine("Publishing alone, beside a dashboard, beside an export");
+            await WholePath.MeasureAsync(fleet, store, crowd, WarmUp, options.Rate, cancellation);
+            for (var i = 0; i < options.Rounds; i++)
+            {
+                alone.Add(await WholePath.MeasureAsync(fleet, store, crowd, time, options.Rate, cancellation));
+                dashboard.Add(await BesideAsync(AskAsync));
+                export.Add(await BesideAsync(ExportAsync));
+            }
+        }
+        finally
+        {
+            await store.CleanAsync(devices.Select(d => d.TenantId), CancellationToken.None);
+        }
+
+        var measured = new Interference(alone, dashboard, export, calls);
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"  alone {measured.AlonePerSecond:N0}/s; beside a dashboard {measured.DashboardRatio} of it, beside an export {measured.ExportRatio}"));
+        return measured;
+
+        async Task<Round> BesideAsync(Func<CancellationToken, Task> asking)
+        {
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            var asked = asking(ended.Token);
+            var round = await WholePath.MeasureAsync(fleet, store, crowd, time, options.Rate, cancellation);
+            await ended.CancelAsync();
+            try
+            {
+                await asked;
+            }
+            catch (OperationCanceledException)
+            {
+                // It would ask for ever.
+            }
+
+            return round;
+        }
+
+        async Task AskAsync(CancellationToken ended)
+        {
+            var all = Call.Of(history);
+            using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1.0 / CallsPerSecond));
+            for (var i = 0; await timer.WaitForNextTickAsync(ended); i++)
+            {
+                await all[i % all.Count].AskAsync(reader, ended);
+                calls++;
+            }
+        }
+
+        async Task ExportAsync(CancellationToken ended)
+        {
+            while (true)
+            {
+                await Call.ExportsOf(history)[0].AskAsync(reader, ended);
+            }
+        }
+    }
+
+    private static double MedianOf(IReadOnlyList<Round> rounds) => Math.Round(Statistics.Median(rounds.Select(r => r.PerSecond)));
+}
