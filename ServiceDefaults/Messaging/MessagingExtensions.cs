@@ -26,6 +26,8 @@ public static class MessagingExtensions
         builder.Services.TryAddSingleton<Poisoned>();
         builder.Services.AddMassTransit(bus =>
         {
+            // It would tell its makers of every bus that starts.
+            bus.DisableUsageTelemetry();
             bus.ConfigureHealthCheckOptions(health =>
             {
                 health.Name = "rabbitmq";

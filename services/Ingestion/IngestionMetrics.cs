@@ -17,8 +17,10 @@ internal sealed class IngestionMetrics
     private readonly Histogram<int> _batchRows;
     private readonly Histogram<double> _commitTime;
     private readonly Histogram<double> _lag;
+    private readonly Counter<long> _corrected;
+    private long _rolledUntilTicks;
 
-    public IngestionMetrics(IMeterFactory meters)
+    public IngestionMetrics(IMeterFactory meters, TimeProvider clock)
     {
         _meter = meters.Create("EasySmart.Ingestion");
         _ingested = _meter.CreateCounter<long>("telemetry.ingested", "{reading}", "Readings newly stored");
@@ -27,7 +29,19 @@ internal sealed class IngestionMetrics
         _batchRows = _meter.CreateHistogram("telemetry.batch.rows", "{message}", "Messages in one commit", null, Rows);
         _commitTime = _meter.CreateHistogram("telemetry.commit.duration", "s", "From the first row of a batch to its commit", null, Seconds);
         _lag = _meter.CreateHistogram("telemetry.lag", "s", "From a live reading's time, as its device, the broker or its arrival tells it, to its commit", null, Seconds);
+        _corrected = _meter.CreateCounter<long>("telemetry.rollup.corrected", "{quarter}", "Quarter hours rolled up anew because of late readings");
+        _meter.CreateObservableGauge(
+            "telemetry.rollup.lag",
+            () => Volatile.Read(ref _rolledUntilTicks) is > 0 and var ticks ? [new((clock.GetUtcNow().UtcTicks - ticks) / (double)TimeSpan.TicksPerSecond)] : Array.Empty<Measurement<double>>(),
+            "s",
+            "Since the end of the last quarter hour that is rolled up, where this instance does it");
     }
+
+    /// <summary>Rollups were corrected.</summary>
+    public void Corrected(int quarters) => _corrected.Add(quarters);
+
+    /// <summary>All quarters until then are rolled up; null where another instance does it.</summary>
+    public void RolledUntil(DateTime? time) => Volatile.Write(ref _rolledUntilTicks, time?.Ticks ?? 0);
 
     public void Redelivered() => _redelivered.Add(1);
 

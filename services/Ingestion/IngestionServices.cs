@@ -2,6 +2,7 @@ using EasySmart.Ingestion.Batches;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Rejected;
+using EasySmart.Ingestion.Rollups;
 using EasySmart.Ingestion.Tenants;
 using EasySmart.Ingestion.Usage;
 using EasySmart.Ingestion.Webhook;
@@ -62,6 +63,7 @@ internal static class IngestionServices
         services.AddHostedService(provider => provider.GetRequiredService<ErrorNotices>());
         services.AddHostedService<RejectionCleaner>();
         services.AddHostedService<UsageTeller>();
+        services.AddHostedService<Roller>();
         services.AddHostedService<TelemetryPipeline>();
         services.AddHealthChecks().AddCheck<MqttHealth>("mqtt", HealthStatus.Unhealthy);
     }

@@ -26,6 +26,7 @@ internal sealed class Reading(Message message, ReadOnlyMemory<byte> payload)
 
     public PayloadForm Form { get; init; }
 
+    /// <summary>Its number; NaN when it has none.</summary>
     public double Value { get; init; }
 
     /// <summary>Microseconds since 1970.</summary>

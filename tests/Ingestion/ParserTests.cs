@@ -96,6 +96,31 @@ public sealed class ParserTests
     }
 
     [Theory]
+    [InlineData("""{"value":23.5}""", 23.5)]
+    [InlineData("""{"value":23.5,"ts":1771156800000}""", 23.5)]
+    [InlineData("""{"value":1,"unit":"C"}""", 1.0)]
+    [InlineData("""{"value":0.1234567890123456789}""", 0.12345678901234568)]
+    [InlineData("""{"value":1,"value":2}""", 2.0)]
+    [InlineData("""{"value":1,"value":"2"}""", null)]
+    [InlineData("""{"value":1,"value":[2]}""", null)]
+    [InlineData("""{"value":1,"other":{"value":2},"list":[3]}""", 1.0)]
+    [InlineData("23.5", 23.5)]
+    [InlineData("""{"value":1e400}""", null)]
+    [InlineData("1e400", null)]
+    [InlineData("""{"value":1e-400}""", 0.0)]
+    [InlineData("""{"value":"23.5"}""", null)]
+    [InlineData("""{"value":true}""", null)]
+    [InlineData("""{"value":{"value":1}}""", null)]
+    [InlineData("""{"reading":1}""", null)]
+    [InlineData("[23.5]", null)]
+    [InlineData("null", null)]
+    public void A_payload_has_a_number_whatever_its_form(string json, double? number)
+    {
+        Assert.Null(PayloadReader.Read(Encoding.UTF8.GetBytes(json), Bounds, out var payload, out _));
+        Assert.Equal(number ?? double.NaN, payload.Value);
+    }
+
+    [Theory]
     [InlineData("", Rejections.BadJson)]
     [InlineData("{", Rejections.BadJson)]
     [InlineData("{} {}", Rejections.BadJson)]

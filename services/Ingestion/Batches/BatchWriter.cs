@@ -2,6 +2,7 @@ using System.Diagnostics;
 using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Parsing;
 using EasySmart.Ingestion.Rejected;
+using EasySmart.Ingestion.Rollups;
 using EasySmart.Ingestion.Usage;
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
@@ -132,7 +133,11 @@ internal sealed partial class BatchWriter(
                 usage.Add(reading);
             }
 
-            await RunAsync(transaction, [LatestUpsert.Of(stored), recent.Recording(stored), usage.Keeping(), usage.PublishingSeen(clock.GetUtcNow())], cancellation);
+            var now = clock.GetUtcNow();
+            await RunAsync(
+                transaction,
+                [LatestUpsert.Of(stored), recent.Recording(stored), LateQuarters.Of(stored, now), usage.Keeping(), usage.PublishingSeen(now)],
+                cancellation);
         }
 
         recent.Committing();

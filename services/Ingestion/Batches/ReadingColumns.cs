@@ -22,7 +22,7 @@ internal static class ReadingColumns
         parameters.Add(Column(readings, r => ReadingTime.Of(r.Time).UtcDateTime));
         parameters.Add(Column(readings, r => ReadingTime.Of(r.Message.ReceivedAt).UtcDateTime));
         parameters.Add(Column(readings, r => (short)r.Form));
-        parameters.Add(Column(readings, r => r.Form == PayloadForm.Json ? (double?)null : r.Value));
+        parameters.Add(Column(readings, r => double.IsNaN(r.Value) ? (double?)null : r.Value));
         var payloads = Column(readings, r => r.Form == PayloadForm.Json ? Encoding.UTF8.GetString(r.Payload.Span) : null);
         payloads.NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb;
         parameters.Add(payloads);

@@ -43,7 +43,6 @@ internal sealed class ReadingCopy
 
     private void Append(Reading reading)
     {
-        var json = reading.Form == PayloadForm.Json;
         var row = _rows.GetSpan(FixedBytes + reading.Payload.Length);
         var at = 0;
         Put16(row, ref at, Columns);
@@ -53,9 +52,17 @@ internal sealed class ReadingCopy
         Put(row, ref at, reading.Time - PostgresEpoch);
         Put(row, ref at, reading.Message.ReceivedAt - PostgresEpoch);
         Put(row, ref at, (short)reading.Form);
-        if (json)
+        if (double.IsNaN(reading.Value))
         {
             Put32(row, ref at, -1);
+        }
+        else
+        {
+            Put(row, ref at, BitConverter.DoubleToInt64Bits(reading.Value));
+        }
+
+        if (reading.Form == PayloadForm.Json)
+        {
             Put32(row, ref at, reading.Payload.Length + 1);
             row[at++] = JsonbVersion;
             reading.Payload.Span.CopyTo(row[at..]);
@@ -63,7 +70,6 @@ internal sealed class ReadingCopy
         }
         else
         {
-            Put(row, ref at, BitConverter.DoubleToInt64Bits(reading.Value));
             Put32(row, ref at, -1);
         }
 

@@ -27,35 +27,47 @@ SELECT create_hypertable('rollups', by_range('quarter', interval '28 days'), cre
 CREATE UNIQUE INDEX rollups_series ON rollups (tenant_id, device_id, slot, quarter) INCLUDE (count, sum, min, max, first, last);
 GRANT SELECT, INSERT, UPDATE, DELETE ON rollups TO {{system}};
 
--- Makes a series' rollups between two quarters' beginnings what its readings are now. Numbers beyond 1e300 are stored and shown, and in no
--- rollup: their sum would have no place in a double.
-CREATE FUNCTION roll_up(tenant uuid, device uuid, of_slot smallint, since timestamptz, until timestamptz) RETURNS void
-    LANGUAGE sql
+-- Makes the rollups of series, each between two quarters' beginnings, what their readings are now. Numbers beyond 1e300 are stored and
+-- shown, and in no rollup: their sum would have no place in a double. Each time planned for its own times, so that chunks of others are not
+-- even opened; and always by the index of the readings, whose tables are large and whose ranges are small.
+CREATE FUNCTION roll_up(tenants uuid[], devices uuid[], slots smallint[], since timestamptz[], until timestamptz[]) RETURNS void
+    LANGUAGE plpgsql
+    SET plan_cache_mode = force_custom_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
     AS $$
-    WITH rolled AS (
+    DECLARE
+        first_time CONSTANT timestamptz := (SELECT min(t) FROM unnest(since) AS t);
+        end_time CONSTANT timestamptz := (SELECT max(t) FROM unnest(until) AS t);
+    BEGIN
         INSERT INTO rollups AS old (tenant_id, device_id, slot, quarter, count, sum, min, max, first, last)
-        SELECT tenant, device, of_slot, date_bin('15 minutes', r.time, timestamptz 'epoch'), count(*), sum(r.value), min(r.value), max(r.value),
-            first(r.value, r.time), last(r.value, r.time)
-        FROM readings r
-        WHERE r.tenant_id = tenant AND r.device_id = device AND r.slot = of_slot AND r.time >= since AND r.time < until
-            AND r.value BETWEEN -1e300 AND 1e300
-        GROUP BY 4
+        SELECT series.tenant_id, series.device_id, series.slot, numbers.*
+        FROM unnest(tenants, devices, slots, since, until) AS series (tenant_id, device_id, slot, since, until)
+        CROSS JOIN LATERAL (
+            SELECT date_bin('15 minutes', r.time, timestamptz 'epoch'), count(*), sum(r.value), min(r.value), max(r.value),
+                first(r.value, r.time), last(r.value, r.time)
+            FROM readings r
+            WHERE r.tenant_id = series.tenant_id AND r.device_id = series.device_id AND r.slot = series.slot
+                AND r.time >= series.since AND r.time < series.until AND r.time >= first_time AND r.time < end_time
+                AND r.value BETWEEN -1e300 AND 1e300
+            GROUP BY 1) AS numbers
         ON CONFLICT (tenant_id, device_id, slot, quarter) DO UPDATE
             SET count = excluded.count, sum = excluded.sum, min = excluded.min, max = excluded.max, first = excluded.first, last = excluded.last
             WHERE (old.count, old.sum, old.min, old.max, old.first, old.last)
-                IS DISTINCT FROM (excluded.count, excluded.sum, excluded.min, excluded.max, excluded.first, excluded.last)),
-    gone AS (
+                IS DISTINCT FROM (excluded.count, excluded.sum, excluded.min, excluded.max, excluded.first, excluded.last);
         DELETE FROM rollups old
-        WHERE old.tenant_id = tenant AND old.device_id = device AND old.slot = of_slot AND old.quarter >= since AND old.quarter < until
+        USING unnest(tenants, devices, slots, since, until) AS series (tenant_id, device_id, slot, since, until)
+        WHERE old.tenant_id = series.tenant_id AND old.device_id = series.device_id AND old.slot = series.slot
+            AND old.quarter >= series.since AND old.quarter < series.until AND old.quarter >= first_time AND old.quarter < end_time
             AND NOT EXISTS (
                 SELECT FROM readings r
-                WHERE r.tenant_id = tenant AND r.device_id = device AND r.slot = of_slot
-                    AND r.time >= old.quarter AND r.time < old.quarter + interval '15 minutes' AND r.value BETWEEN -1e300 AND 1e300))
-    SELECT;
+                WHERE r.tenant_id = old.tenant_id AND r.device_id = old.device_id AND r.slot = old.slot
+                    AND r.time >= old.quarter AND r.time < old.quarter + interval '15 minutes' AND r.time >= first_time AND r.time < end_time
+                    AND r.value BETWEEN -1e300 AND 1e300);
+    END
     $$;
 GRANT EXECUTE ON FUNCTION roll_up TO {{system}};
 
 -- Every quarter that ended by then is in rollups, but for those in rollups_due; what is later, and what is due, is read from the readings.
+-- Setting it back has the rollups from there on made anew.
 CREATE TABLE rollup_progress (
     rolled_until timestamptz NOT NULL,
     is_only_row  boolean PRIMARY KEY DEFAULT true CHECK (is_only_row)
@@ -65,7 +77,7 @@ SELECT coalesce(min(range_start), date_bin('15 minutes', now(), 'epoch'))
 FROM timescaledb_information.chunks WHERE hypertable_schema = 'public' AND hypertable_name = 'readings';
 GRANT SELECT, UPDATE ON rollup_progress TO {{system}};
 
--- Quarters that got a reading after their end, in the commit that stored it; several times when it was several commits.
+-- Quarters that got a reading more than a minute after their end, in the commit that stored it; several times when it was several commits.
 CREATE TABLE rollups_due (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tenant_id uuid NOT NULL,

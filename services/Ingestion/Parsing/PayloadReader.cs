@@ -18,7 +18,7 @@ internal enum PayloadForm : byte
 
 /// <summary>What a payload, or one part of it, says.</summary>
 /// <param name="Form">How it is kept.</param>
-/// <param name="Value">The number; 0 for <see cref="PayloadForm.Json"/>.</param>
+/// <param name="Value">The number, that aggregates see: the payload's <c>value</c>, or the payload itself; NaN when neither is one that fits.</param>
 /// <param name="Time">The reading's own time in microseconds since 1970; null when it names none.</param>
 internal readonly record struct Payload(PayloadForm Form, double Value, long? Time);
 
@@ -80,7 +80,7 @@ internal static class PayloadReader
     private static string? Read(ref Utf8JsonReader reader, TimeBounds bounds, out Payload payload, out List<Range>? parts)
     {
         (payload, parts) = (default, null);
-        var (field, value, written, fields) = (Field.Other, 0.0, 0, 0);
+        var (field, value, written, fields) = (Field.Other, double.NaN, 0, 0);
         // Whether the number and the time alone say all that was sent.
         var (numberIsAll, timeIsAll) = (false, false);
         long? time = null;
@@ -117,7 +117,7 @@ internal static class PayloadReader
                         return Rejections.NumberOutOfRange;
                     }
 
-                    if (ofRoot && field == Field.Value)
+                    if ((ofRoot && field == Field.Value) || reader.CurrentDepth == 0)
                     {
                         numberIsAll = reader.TryGetDouble(out value) && number.IsExactly(value, reader.ValueSpan);
                     }
@@ -126,6 +126,11 @@ internal static class PayloadReader
             }
 
             // A repeated name counts for the last time that it is given, as jsonb has it.
+            if (ofRoot && field == Field.Value && reader.TokenType is not (JsonTokenType.Number or JsonTokenType.EndObject or JsonTokenType.EndArray))
+            {
+                value = double.NaN;
+            }
+
             if (ofRoot && field == Field.Time && reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray))
             {
                 time = null;
@@ -152,7 +157,7 @@ internal static class PayloadReader
             : fields == 2 && time is not null && timeIsAll ? PayloadForm.ValueAndTime
             : PayloadForm.Json;
         parts = series.Parts;
-        payload = new Payload(form, form == PayloadForm.Json ? 0 : value, time);
+        payload = new Payload(form, double.IsFinite(value) ? value : double.NaN, time);
         return null;
     }
 }

@@ -1,0 +1,40 @@
+using Npgsql;
+
+namespace EasySmart.Ingestion.Rollups;
+
+/// <summary>A slot's readings between two times.</summary>
+internal sealed record SeriesRange(Guid Tenant, Guid Device, short Slot, DateTime Since, DateTime Until)
+{
+    /// <summary>Series that are rolled up in one transaction.</summary>
+    public const int Most = 500;
+
+    /// <summary>The next page of the series whose latest reading is not before <paramref name="since"/>.</summary>
+    public static async Task<IReadOnlyList<SeriesRange>> ReadAsync(
+        NpgsqlConnection connection, DateTime since, DateTime until, SeriesRange? after, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand(
+            $"""
+            SELECT tenant_id, device_id, slot FROM latest
+            WHERE time >= $1 AND (tenant_id, device_id, slot) > ($2, $3, $4)
+            ORDER BY tenant_id, device_id, slot LIMIT {Most}
+            """,
+            connection)
+        {
+            Parameters =
+            {
+                new() { Value = since },
+                new() { Value = after?.Tenant ?? Guid.Empty },
+                new() { Value = after?.Device ?? Guid.Empty },
+                new() { Value = after?.Slot ?? (short)-1 },
+            },
+        };
+        var series = new List<SeriesRange>();
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        while (await reader.ReadAsync(cancellation))
+        {
+            series.Add(new SeriesRange(reader.GetGuid(0), reader.GetGuid(1), reader.GetInt16(2), since, until));
+        }
+
+        return series;
+    }
+}
