@@ -56,7 +56,7 @@ internal static class GetAggregate
             ? count > MostNumbersForP95 ? Problem.BadRequest("fn", string.Create(CultureInfo.InvariantCulture,
                 $"p95 is computed from the readings themselves: {count:N0} numbers in this range, and {MostNumbersForP95:N0} is the most; take a shorter range")) : null
             : count > MostNumbers ? Problem.BadRequest("bucket", string.Create(CultureInfo.InvariantCulture,
-                $"Buckets that are no whole quarter hours are computed from the readings themselves: {count:N0} numbers in this range, and {MostNumbers:N0} is the most; take a shorter range, or 15m or longer")) : null;
+                $"{plan.Bucket.Name} buckets are computed from the readings themselves: {count:N0} numbers in this range, and {MostNumbers:N0} is the most; take a shorter range, or 15m or longer")) : null;
     }
 }
 

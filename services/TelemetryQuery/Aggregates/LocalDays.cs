@@ -19,10 +19,10 @@ internal sealed class LocalDays
     public LocalDays(Instant from, Instant to, DateTimeZone zone)
     {
         (_from, _to) = (from, to);
-        // A clock that is put back over midnight tells the day before once more (St. John's until 2011), so the search begins there.
-        for (var date = from.InZone(zone).Date.PlusDays(-1); _days.Count == 0 || _days[^1] < to; date = date.PlusDays(1))
+        for (var date = from.InZone(zone).Date; _days.Count == 0 || _days[^1] < to; date = date.PlusDays(1))
         {
             var start = zone.ResolveLocal(date.AtMidnight(), s_earliest).ToInstant();
+            // Where a clock that is put back over midnight tells the day before once more (St. John's until 2011), the new one has begun.
             if (start <= from)
             {
                 _days.Clear();

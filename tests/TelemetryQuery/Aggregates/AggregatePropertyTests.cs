@@ -4,8 +4,6 @@ using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
 using Microsoft.FSharp.Core;
-using Npgsql;
-using NpgsqlTypes;
 
 namespace EasySmart.TelemetryQuery.Tests.Aggregates;
 
@@ -135,19 +133,19 @@ public sealed class AggregatePropertyTests(RollupsHost host, ITestOutputHelper o
         var again = isLate[true].Where(r => r.Arrival == Arrival.LateAndRolledUpAgain).ToList();
 
         await using var batch = host.Ingestion.CreateBatch();
-        Add("UPDATE rollup_progress SET rolled_until = $1", @case.RolledUntil);
+        batch.Add("UPDATE rollup_progress SET rolled_until = $1", @case.RolledUntil);
         AddReadings(isLate[false]);
         foreach (var each in all)
         {
-            Add("SELECT roll_up($1, $2, $3, $4, $5)", each.Tenant, each.Device, each.Slot, @case.Anchor.AddDays(-3), @case.RolledUntil);
+            batch.Add("SELECT roll_up($1, $2, $3, $4, $5)", each.Tenant, each.Device, each.Slot, @case.Anchor.AddDays(-3), @case.RolledUntil);
         }
 
         AddReadings(isLate[true]);
-        Add("INSERT INTO rollups_due (tenant_id, device_id, slot, quarter) SELECT t, d, s, date_bin('15 minutes', q, 'epoch') FROM unnest($1, $2, $3, $4) u (t, d, s, q)", Columns(isLate[true]));
+        batch.Add("INSERT INTO rollups_due (tenant_id, device_id, slot, quarter) SELECT t, d, s, date_bin('15 minutes', q, 'epoch') FROM unnest($1, $2, $3, $4) u (t, d, s, q)", Columns(isLate[true]));
         if (again.Count > 0)
         {
-            Add("SELECT roll_up(t, d, s, q, q + interval '15 minutes') FROM (SELECT DISTINCT t, d, s, date_bin('15 minutes', q, 'epoch') AS q FROM unnest($1, $2, $3, $4) u (t, d, s, q)) AS once", Columns(again));
-            Add("DELETE FROM rollups_due WHERE (tenant_id, device_id, slot, quarter) IN (SELECT t, d, s, date_bin('15 minutes', q, 'epoch') FROM unnest($1, $2, $3, $4) u (t, d, s, q))", Columns(again));
+            batch.Add("SELECT roll_up(t, d, s, q, q + interval '15 minutes') FROM (SELECT DISTINCT t, d, s, date_bin('15 minutes', q, 'epoch') AS q FROM unnest($1, $2, $3, $4) u (t, d, s, q)) AS once", Columns(again));
+            batch.Add("DELETE FROM rollups_due WHERE (tenant_id, device_id, slot, quarter) IN (SELECT t, d, s, date_bin('15 minutes', q, 'epoch') FROM unnest($1, $2, $3, $4) u (t, d, s, q))", Columns(again));
         }
 
         await batch.ExecuteNonQueryAsync(Cancellation);
@@ -162,23 +160,12 @@ public sealed class AggregatePropertyTests(RollupsHost host, ITestOutputHelper o
         void AddReadings(IEnumerable<StoredReading> which)
         {
             var list = which.ToList();
-            Add(
+            batch.Add(
                 """
                 INSERT INTO readings (tenant_id, device_id, slot, time, received_at, form, value, payload, bytes)
                 SELECT t, d, s, q, q, CASE WHEN p IS NULL THEN 1 ELSE 0 END, v, p::jsonb, 1 FROM unnest($1, $2, $3, $4, $5, $6) u (t, d, s, q, v, p)
                 """,
                 [.. Columns(list), list.ConvertAll(r => r.Value), list.ConvertAll(r => r.Value is not { } value ? "\"open\"" : r.AsJson ? $$"""{"value": {{value:R}}, "unit": "bar"}""" : null)]);
-        }
-
-        void Add(string sql, params object[] values)
-        {
-            var command = new NpgsqlBatchCommand(sql);
-            foreach (var value in values)
-            {
-                command.Parameters.Add(new NpgsqlParameter { Value = value });
-            }
-
-            batch.BatchCommands.Add(command);
         }
     }
 
