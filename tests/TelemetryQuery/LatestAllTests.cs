@@ -73,7 +73,7 @@ public sealed class LatestAllTests(QueryHost host)
     }
 
     [Theory]
-    [InlineData("", "device_id", "Either device_id or device_label is needed")]
+    [InlineData("", "device_id", "One of device_id, device_label and device_ids is needed")]
     [InlineData("device_ids=", "device_ids", "Must be device ids, separated by commas")]
     [InlineData("device_ids=press-1", "device_ids", "Must be device ids, separated by commas")]
     [InlineData("device_ids=0197a6f0-0000-7000-8000-000000000000,", "device_ids", "Must be device ids, separated by commas")]

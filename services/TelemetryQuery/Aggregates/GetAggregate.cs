@@ -52,11 +52,16 @@ internal static class GetAggregate
     private static async Task<ProblemResult?> RefuseManyAsync(BucketReader reader, AggregatePlan plan, CancellationToken cancellation)
     {
         var count = (await reader.ReadAsync(plan with { Starts = [plan.From], Asked = AggregateFunctions.Count }, cancellation))[0]?.Count;
-        return plan.Asked.HasFlag(AggregateFunctions.P95)
-            ? count > MostNumbersForP95 ? Problem.BadRequest("fn", string.Create(CultureInfo.InvariantCulture,
-                $"p95 is computed from the readings themselves: {count:N0} numbers in this range, and {MostNumbersForP95:N0} is the most; take a shorter range")) : null
-            : count > MostNumbers ? Problem.BadRequest("bucket", string.Create(CultureInfo.InvariantCulture,
-                $"{plan.Bucket.Name} buckets are computed from the readings themselves: {count:N0} numbers in this range, and {MostNumbers:N0} is the most; take a shorter range, or 15m or longer")) : null;
+        if (plan.Asked.HasFlag(AggregateFunctions.P95))
+        {
+            return count > MostNumbersForP95 ? TooMany("fn", "p95 is", MostNumbersForP95, "") : null;
+        }
+
+        return count > MostNumbers ? TooMany("bucket", $"{plan.Bucket.Name} buckets are", MostNumbers, ", or 15m or longer") : null;
+
+        ProblemResult TooMany(string field, string what, long most, string instead) => Problem.BadRequest(field, string.Create(
+            CultureInfo.InvariantCulture,
+            $"{what} computed from the readings themselves: {count:N0} numbers in this range, and {most:N0} is the most; take a shorter range{instead}"));
     }
 }
 

@@ -20,13 +20,20 @@ internal static class GetLatestAll
     private const string OfSeveral =
         $"{Values} WHERE d.device_id = ANY ($1) AND d.status IN ('claimed', 'active') ORDER BY d.device_id, l.slot";
 
-    /// <param name="deviceIds">Instead of one device up to 200, by their ids, separated by commas. <example>["019c5bd1-8c00-7c3a-9f4e-2b6d8a1e5f70"]</example></param>
+    /// <param name="deviceIds">
+    /// Instead of one device up to 200, by their ids, separated by commas or in several parameters. <example>["019c5bd1-8c00-7c3a-9f4e-2b6d8a1e5f70"]</example>
+    /// </param>
     public static async Task<Results<Ok<LatestValues>, ProblemResult>> HandleAsync(
         TenantScope tenant, [AsParameters] DeviceSelector device, [FromQuery(Name = "device_ids")] string[]? deviceIds, NpgsqlDataSource database,
         CancellationToken cancellation)
     {
         if (deviceIds is not { Length: > 0 })
         {
+            if (device is { DeviceId: null, DeviceLabel: null or "" })
+            {
+                return Problem.BadRequest("device_id", "One of device_id, device_label and device_ids is needed");
+            }
+
             if (device.Fault is { } fault)
             {
                 return fault;

@@ -46,11 +46,11 @@ public sealed class AggregatePropertyTests(RollupsHost host, ITestOutputHelper o
 
     private async Task CheckAsync(RollupCase @case)
     {
-        var series = await StoreAsync(@case);
+        var series = await RollupSeries.StoreAsync(host, @case);
         var numbers = @case.Readings.Where(r => r.Value is >= -1e300 and <= 1e300).Select(r => (r.Time, r.Value!.Value)).ToList();
         foreach (var question in @case.Questions)
         {
-            using var answer = await series.Reader.GetAsync(Url(question, series), Cancellation);
+            using var answer = await series.Reader.GetAsync(series.Url(question), Cancellation);
             var text = await answer.Content.ReadAsStringAsync(Cancellation);
             try
             {
@@ -58,25 +58,9 @@ public sealed class AggregatePropertyTests(RollupsHost host, ITestOutputHelper o
             }
             catch (Exception failure)
             {
-                throw new InvalidOperationException($"{question}\n{Url(question, series)}\n{failure.Message}\n{text}", failure);
+                throw new InvalidOperationException($"{question}\n{series.Url(question)}\n{failure.Message}\n{text}", failure);
             }
         }
-    }
-
-    private static string Url(Question question, Series series)
-    {
-        var query = $"/telemetry/aggregate?slot=3&from={question.From:O}&to={question.To:O}&"
-            + (question.ByLabel ? $"device_label={series.Label}" : $"device_id={series.Device}");
-        foreach (var (name, value) in new (string, object?)[]
-        {
-            ("bucket", question.Bucket), ("points", question.Points), ("fill", question.Fill), ("tz", question.Zone),
-            ("fn", question.Functions is { } functions ? string.Join(',', functions) : null),
-        })
-        {
-            query += value is null ? "" : $"&{name}={value}";
-        }
-
-        return query;
     }
 
     private static void Compare(Question question, List<(DateTime, double)> numbers, HttpStatusCode status, string text)
@@ -111,63 +95,11 @@ public sealed class AggregatePropertyTests(RollupsHost host, ITestOutputHelper o
                 }
 
                 var difference = Math.Abs(told.GetDouble() - value.Value);
+                var exact = function is "min" or "max" or "count" or "first" or "last" && question.Fill != "linear";
                 Assert.True(
-                    difference <= (function is "min" or "max" or "count" or "first" or "last" && question.Fill != "linear" ? 0 : slack),
+                    difference <= (exact ? 0 : slack),
                     $"{function} at {model.Time:O}: {told} instead of {value:R}");
             }
         }
     }
-
-    // As ingestion does it: the readings in time, their rollups, the late ones with their marks, and what has been rolled up again since.
-    private async Task<Series> StoreAsync(RollupCase @case)
-    {
-        var (plant, stranger) = (new Plant(host), new Plant(host));
-        var label = Plant.NewLabel();
-        var device = await plant.AddDeviceAsync(label);
-        var other = await plant.AddDeviceAsync();
-        (Guid Tenant, Guid Device, short Slot)[] all = [(plant.Tenant, device, 3), (plant.Tenant, device, 4), (stranger.Tenant, device, 3), (plant.Tenant, other, 3)];
-        // The same times in the other series, with other values; some of them have times of their own.
-        var readings = @case.Readings.Concat(@case.Readings.Where((_, i) => i % 3 == 0).SelectMany(r => Enumerable.Range(1, RollupCase.OtherSeries)
-            .Select(s => r with { Series = s, Value = r.Value + (1000 * s), Time = r.Time.AddSeconds(r.Time.Second % 2) }))).ToList();
-        var isLate = readings.ToLookup(r => r.Arrival != Arrival.InTime && r.Time < @case.RolledUntil);
-        var again = isLate[true].Where(r => r.Arrival == Arrival.LateAndRolledUpAgain).ToList();
-
-        await using var batch = host.Ingestion.CreateBatch();
-        batch.Add("UPDATE rollup_progress SET rolled_until = $1", @case.RolledUntil);
-        AddReadings(isLate[false]);
-        foreach (var each in all)
-        {
-            batch.Add("SELECT roll_up($1, $2, $3, $4, $5)", each.Tenant, each.Device, each.Slot, @case.Anchor.AddDays(-3), @case.RolledUntil);
-        }
-
-        AddReadings(isLate[true]);
-        batch.Add("INSERT INTO rollups_due (tenant_id, device_id, slot, quarter) SELECT t, d, s, date_bin('15 minutes', q, 'epoch') FROM unnest($1, $2, $3, $4) u (t, d, s, q)", Columns(isLate[true]));
-        if (again.Count > 0)
-        {
-            batch.Add("SELECT roll_up(t, d, s, q, q + interval '15 minutes') FROM (SELECT DISTINCT t, d, s, date_bin('15 minutes', q, 'epoch') AS q FROM unnest($1, $2, $3, $4) u (t, d, s, q)) AS once", Columns(again));
-            batch.Add("DELETE FROM rollups_due WHERE (tenant_id, device_id, slot, quarter) IN (SELECT t, d, s, date_bin('15 minutes', q, 'epoch') FROM unnest($1, $2, $3, $4) u (t, d, s, q))", Columns(again));
-        }
-
-        await batch.ExecuteNonQueryAsync(Cancellation);
-        return new Series(plant.Reader, device, label);
-
-        object[] Columns(IEnumerable<StoredReading> which)
-        {
-            var list = which.ToList();
-            return [list.ConvertAll(r => all[r.Series].Tenant), list.ConvertAll(r => all[r.Series].Device), list.ConvertAll(r => all[r.Series].Slot), list.ConvertAll(r => r.Time)];
-        }
-
-        void AddReadings(IEnumerable<StoredReading> which)
-        {
-            var list = which.ToList();
-            batch.Add(
-                """
-                INSERT INTO readings (tenant_id, device_id, slot, time, received_at, form, value, payload, bytes)
-                SELECT t, d, s, q, q, CASE WHEN p IS NULL THEN 1 ELSE 0 END, v, p::jsonb, 1 FROM unnest($1, $2, $3, $4, $5, $6) u (t, d, s, q, v, p)
-                """,
-                [.. Columns(list), list.ConvertAll(r => r.Value), list.ConvertAll(r => r.Value is not { } value ? "\"open\"" : r.AsJson ? $$"""{"value": {{value:R}}, "unit": "bar"}""" : null)]);
-        }
-    }
-
-    private sealed record Series(HttpClient Reader, Guid Device, string Label);
 }

@@ -50,7 +50,8 @@ public static class PlainModel
     }
 
     /// <summary>The answer's points.</summary>
-    public static List<ModelPoint> Points(Question question, IReadOnlyList<(DateTime Start, DateTime End)> buckets, IEnumerable<(DateTime Time, double Value)> numbers)
+    public static List<ModelPoint> Points(
+        Question question, IReadOnlyList<(DateTime Start, DateTime End)> buckets, IEnumerable<(DateTime Time, double Value)> numbers)
     {
         var functions = question.Functions ?? ["avg", "min", "max", "count"];
         var inRange = numbers.Where(n => n.Time >= question.From && n.Time < question.To).OrderBy(n => n.Time).ToList();
@@ -63,7 +64,8 @@ public static class PlainModel
                 continue;
             }
 
-            points.Add(new ModelPoint(buckets[i].Start, functions.ToDictionary(f => f, f => filled[i].Count > 0 ? Compute(f, filled[i]) : Filled(f, i))));
+            points.Add(new ModelPoint(
+                buckets[i].Start, functions.ToDictionary(f => f, f => filled[i].Count > 0 ? Compute(f, filled[i]) : Filled(f, i))));
         }
 
         return points;

@@ -27,8 +27,6 @@ public sealed record StoredReading(int Series, DateTime Time, double? Value, boo
 /// <summary>What is stored, how far it is rolled up, and what is asked.</summary>
 public sealed record RollupCase(DateTime Anchor, DateTime RolledUntil, IReadOnlyList<StoredReading> Readings, IReadOnlyList<Question> Questions)
 {
-    public const int OtherSeries = 3;
-
     // Where clocks are changed in uncommon ways; each with a moment near the change, so that all share few days' chunks.
     private static readonly (string Zone, DateTime Anchor)[] s_places =
     [
@@ -98,12 +96,15 @@ public sealed record RollupCase(DateTime Anchor, DateTime RolledUntil, IReadOnly
         from early in Gen.Frequency((7, Gen.Constant(0)), (1, Gen.Choose(1, 300)))
         from minutes in Gen.OneOf(Gen.Choose(1, 120), Gen.Choose(60, 1500), Gen.Choose(1440, 6000), Gen.Choose(6000, 500_000))
         from micros in Gen.Frequency((2, Gen.Constant(0)), (1, Gen.Choose(0, 59_999_999)))
-        from bucket in Gen.Frequency((2, Gen.Constant((string?)null)), (1, Gen.Constant<string?>("auto")), (5, Gen.Elements<string?>([.. PlainModel.Ladder])))
+        from bucket in Gen.Frequency((3, Gen.Elements(null, "auto")), (5, Gen.Elements<string?>([.. PlainModel.Ladder])))
         from points in Gen.OneOf(Gen.Constant((int?)null), Gen.Choose(1, 12).Select(n => (int?)n), Gen.Choose(13, 5000).Select(n => (int?)n))
-        from functions in Gen.Frequency((1, Gen.Constant<string[]>([])), (3, Gen.SubListOf("avg", "min", "max", "sum", "count", "first", "last").Select(f => f.ToArray())), (1, Gen.Constant<string[]>(["p95", "count", "last"])))
+        from functions in Gen.Frequency(
+            (3, Gen.SubListOf("avg", "min", "max", "sum", "count", "first", "last").Select(names => names.ToArray())),
+            (1, Gen.Elements<string[]>([], ["p95", "count", "last"])))
         from fill in Gen.Elements(null, "none", "null", "previous", "linear")
         from label in Gen.Elements(false, true)
         let beginning = start.AddDays(-early)
         select new Question(
-            beginning, beginning.AddMinutes(minutes).AddMicroseconds(micros).AddDays(early), bucket, points, functions.Length == 0 ? null : functions, fill, zone == "UTC" ? null : zone, label);
+            beginning, beginning.AddMinutes(minutes).AddMicroseconds(micros).AddDays(early), bucket, points,
+            functions.Length == 0 ? null : functions, fill, zone == "UTC" ? null : zone, label);
 }
