@@ -16,7 +16,7 @@ public sealed class RollupsHost : QueryHost;
 /// </summary>
 public sealed class AggregatePropertyTests(RollupsHost host, ITestOutputHelper output) : IClassFixture<RollupsHost>
 {
-    private const int Cases = 120;
+    private const int Cases = 100;
     private static readonly string[] s_order = ["time", "avg", "min", "max", "sum", "count", "first", "last", "p95"];
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
