@@ -9,7 +9,7 @@ using Npgsql;
 namespace EasySmart.TelemetryQuery.Tests;
 
 /// <summary>The service on a database with ingestion's schema, which tests fill as ingestion would.</summary>
-public sealed class QueryHost() : ServiceHost<Program>("telemetry-query")
+public class QueryHost() : ServiceHost<Program>("telemetry-query")
 {
     private NpgsqlDataSource? _ingestion;
 
