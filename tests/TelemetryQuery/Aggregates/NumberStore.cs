@@ -60,6 +60,6 @@ internal static class NumberStore
     }
 
     private static void AddRollUp(this NpgsqlBatch batch, Guid tenant, Guid device, short slot, DateTimeOffset first, DateTimeOffset last) => batch.Add(
-        "SELECT roll_up($1, $2, $3, date_bin('15 minutes', $4, 'epoch'), date_bin('15 minutes', $5, 'epoch') + interval '15 minutes')",
+        "SELECT roll_up(ARRAY[$1], ARRAY[$2], ARRAY[$3], ARRAY[date_bin('15 minutes', $4, 'epoch')], ARRAY[date_bin('15 minutes', $5, 'epoch') + interval '15 minutes'])",
         tenant, device, slot, first.UtcDateTime, last.UtcDateTime);
 }

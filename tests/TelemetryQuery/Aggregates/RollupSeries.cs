@@ -33,12 +33,12 @@ internal sealed record RollupSeries(HttpClient Reader, Guid Device, string Label
         AddReadings(batch, all, isLate[false]);
         foreach (var each in all)
         {
-            batch.Add("SELECT roll_up($1, $2, $3, $4, $5)", each.Tenant, each.Device, each.Slot, @case.Anchor.AddDays(-3), @case.RolledUntil);
+            batch.Add("SELECT roll_up(ARRAY[$1], ARRAY[$2], ARRAY[$3], ARRAY[$4], ARRAY[$5])", each.Tenant, each.Device, each.Slot, @case.Anchor.AddDays(-3), @case.RolledUntil);
         }
 
         AddReadings(batch, all, isLate[true]);
         batch.Add($"INSERT INTO rollups_due (tenant_id, device_id, slot, quarter) SELECT t, d, s, q {Quarters}", Places(all, isLate[true]));
-        batch.Add($"SELECT roll_up(t, d, s, q, q + interval '15 minutes') {Quarters}", Places(all, again));
+        batch.Add($"SELECT roll_up(array_agg(t), array_agg(d), array_agg(s), array_agg(q), array_agg(q + interval '15 minutes')) {Quarters}", Places(all, again));
         batch.Add($"DELETE FROM rollups_due WHERE (tenant_id, device_id, slot, quarter) IN (SELECT t, d, s, q {Quarters})", Places(all, again));
         await batch.ExecuteNonQueryAsync(Cancellation);
         return new RollupSeries(plant.Reader, device, label);
