@@ -1,5 +1,7 @@
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.OpenApi;
+using EasySmart.TelemetryQuery.Export;
+using EasySmart.TelemetryQuery.History;
 
 namespace EasySmart.TelemetryQuery.Values;
 
@@ -11,5 +13,8 @@ internal static class TelemetryEndpoints
             .Fails(404, "Device not found or inactive");
         telemetry.MapGet("/latest", GetLatest.HandleAsync).WithSummary("Latest value of a slot");
         telemetry.MapGet("/slots", GetSlots.HandleAsync).WithSummary("Slots that hold a value");
+        telemetry.MapGet("/history", GetHistory.HandleAsync).WithSummary("A slot's readings, page by page");
+        telemetry.MapGet("/export", ExportReadings.HandleAsync).WithSummary("A device's readings as a file")
+            .Produces<Stream>(200, "text/csv", "application/x-ndjson", "application/vnd.apache.parquet");
     }
 }
