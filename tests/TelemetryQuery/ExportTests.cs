@@ -76,7 +76,7 @@ public sealed class ExportTests(QueryHost host)
     {
         await FillAsync();
         var whole = await TextAsync(format);
-        foreach (var length in new[] { 60, whole.Length / 3, whole.Length - 30, whole.Length })
+        foreach (var length in new[] { 400, whole.Length / 3, whole.Length - 30, whole.Length })
         {
             var got = whole[..(whole.LastIndexOf('\n', length - 1) + 1)];
             var last = got.TrimEnd().Split('\n')[^1];

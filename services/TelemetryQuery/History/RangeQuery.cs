@@ -26,18 +26,20 @@ public sealed record RangeQuery
     internal ProblemResult? Refuse(DateTimeOffset now, out TimeRange range)
     {
         range = default;
-        var to = WholeMicroseconds((To ?? now).UtcDateTime);
-        if (to <= Earliest || to > Latest)
+        var end = (To ?? now).UtcDateTime;
+        if (end <= Earliest || end > Latest)
         {
             return Problem.BadRequest("to", "Must lie between 1970 and 2200");
         }
 
-        var from = WholeMicroseconds(From?.UtcDateTime ?? to - Usual);
-        if (from >= to)
+        var to = WholeMicroseconds(end);
+        var begin = From?.UtcDateTime ?? to - Usual;
+        if (begin >= end)
         {
             return Problem.BadRequest("from", "Must be before to");
         }
 
+        var from = WholeMicroseconds(begin);
         range = new TimeRange(from < Earliest ? Earliest : from, to);
         return null;
     }
