@@ -18,7 +18,7 @@ internal sealed class ServiceTransform(string service, Principal? everybody, Int
     {
         await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
         httpContext.Request.Path.StartsWithSegments(Routes.Prefix, out var path);
-        proxyRequest.RequestUri = RequestUtilities.MakeDestinationAddress(destinationPrefix, path, httpContext.Request.QueryString);
+        proxyRequest.RequestUri = RequestUtilities.MakeDestinationAddress(destinationPrefix, path, QueryOf(httpContext));
 
         var headers = proxyRequest.Headers;
         headers.Host = null;
@@ -64,6 +64,10 @@ internal sealed class ServiceTransform(string service, Principal? everybody, Int
         });
         return false;
     }
+
+    private static QueryString QueryOf(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<TakesTicket>() is null
+        ? context.Request.QueryString
+        : StreamTickets.Without(context.Request.QueryString);
 
     private static bool IsForGatewaysOnly(string header) =>
         header.StartsWith("X-EasySmart-", StringComparison.OrdinalIgnoreCase)
