@@ -1,5 +1,6 @@
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.OpenApi;
+using EasySmart.TelemetryQuery.Limits;
 
 namespace EasySmart.TelemetryQuery.Values;
 
@@ -9,7 +10,7 @@ internal static class TelemetryEndpoints
     {
         var telemetry = app.MapGroup("/telemetry").RequirePermission(Permissions.TelemetryRead).WithTags("Telemetry")
             .Fails(404, "Device not found or inactive");
-        telemetry.MapGet("/latest", GetLatest.HandleAsync).WithSummary("Latest value of a slot");
-        telemetry.MapGet("/slots", GetSlots.HandleAsync).WithSummary("Slots that hold a value");
+        telemetry.MapGet("/latest", GetLatest.HandleAsync).Limited(QueryKind.Query).WithSummary("Latest value of a slot");
+        telemetry.MapGet("/slots", GetSlots.HandleAsync).Limited(QueryKind.Query).WithSummary("Slots that hold a value");
     }
 }
