@@ -13,14 +13,17 @@ internal sealed class OpenStreams(TimeProvider clock)
 
     private readonly ConcurrentDictionary<CancellationTokenSource, Principal> _open = new();
 
+    /// <summary>Whether an answer is one.</summary>
+    public static bool IsStream(HttpResponse response) =>
+        response.ContentType?.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) is true;
+
     /// <summary>Keeps an answer that begins here until it ends, if it is a stream.</summary>
     /// <param name="context">The request.</param>
     /// <param name="end">Ends it, also when its time runs out.</param>
     /// <returns>Whether it is one.</returns>
     public bool Keep(HttpContext context, CancellationTokenSource end)
     {
-        if (context.User is not Principal principal
-            || context.Response.ContentType?.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) is not true)
+        if (context.User is not Principal principal || !IsStream(context.Response))
         {
             return false;
         }

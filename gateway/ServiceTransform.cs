@@ -43,7 +43,14 @@ internal sealed class ServiceTransform(string service, Principal? everybody, Int
     {
         if (proxyResponse is null || !IsForeignError(proxyResponse))
         {
-            return await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+            var copied = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+            if (OpenStreams.IsStream(httpContext.Response))
+            {
+                // Or the headers would wait for the first event, and with them the client, which then shows no connection.
+                await httpContext.Response.Body.FlushAsync(cancellationToken);
+            }
+
+            return copied;
         }
 
         // Some other server's page, or nothing at all: only what a client can act on is kept.

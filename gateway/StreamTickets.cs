@@ -27,9 +27,11 @@ internal sealed class StreamTickets(IHttpClientFactory clients, Revocations revo
         HttpMethods.IsGet(request.Method) && request.Headers.Authorization.Count == 0 ? request.Query[Parameter].ToString() : "";
 
     /// <summary>A query without the ticket, and otherwise as the client wrote it.</summary>
-    public static QueryString Without(QueryString query) => query.HasValue
-        ? new QueryString("?" + string.Join('&', query.Value![1..].Split('&').Where(part => !IsTicket(part))))
-        : query;
+    public static QueryString Without(QueryString query)
+    {
+        var others = string.Join('&', (query.Value ?? "").TrimStart('?').Split('&').Where(part => !IsTicket(part)));
+        return others.Length > 0 ? new QueryString("?" + others) : QueryString.Empty;
+    }
 
     /// <summary>Whom <paramref name="ticket"/> lets in, this once; null when it is spent, too old or none that was ever given out.</summary>
     /// <exception cref="KeysUnknownException">Nobody can tell: Identity is away.</exception>
