@@ -5,9 +5,10 @@ using Microsoft.Extensions.Options;
 
 namespace EasySmart.Gateway;
 
-/// <summary><c>Authorization: Bearer …</c>: who it names, and what is answered (401) when it names nobody.</summary>
+/// <summary><c>Authorization: Bearer …</c>, or on a route that takes one a ticket: who it names, and what is answered (401) when it names nobody.</summary>
 internal sealed class AccessTokenHandler(
-    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, AccessTokens tokens, ApiKeys keys)
+    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, AccessTokens tokens, ApiKeys keys,
+    StreamTickets tickets)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     internal const string Name = "Bearer";
@@ -16,19 +17,19 @@ internal sealed class AccessTokenHandler(
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
         var header = Request.Headers.Authorization.ToString();
-        if (!header.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))
+        var ticket = Context.GetEndpoint()?.Metadata.GetMetadata<TakesTicket>() is null ? "" : StreamTickets.Of(Request);
+        if (!header.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) && ticket.Length == 0)
         {
             return AuthenticateResult.NoResult();
         }
 
-        var credential = header[Prefix.Length..].Trim();
         try
         {
-            var principal = ApiKeys.IsKey(credential)
-                ? await keys.VerifyAsync(credential, ClientAddress.Of(Context), Context.RequestAborted)
-                : await tokens.VerifyAsync(credential, Context.RequestAborted);
+            var principal = ticket.Length > 0
+                ? await tickets.RedeemAsync(ticket, Context.RequestAborted)
+                : await VerifyAsync(header[Prefix.Length..].Trim());
             return principal is null
-                ? AuthenticateResult.Fail("The access token or API key is not valid")
+                ? AuthenticateResult.Fail("The access token, API key or ticket is not valid")
                 : AuthenticateResult.Success(new AuthenticationTicket(principal, Name));
         }
         catch (Exception exception) when (exception is KeysUnknownException or TooManyUnknownKeysException)
@@ -36,6 +37,10 @@ internal sealed class AccessTokenHandler(
             return AuthenticateResult.Fail(exception);
         }
     }
+
+    private ValueTask<Principal?> VerifyAsync(string credential) => ApiKeys.IsKey(credential)
+        ? keys.VerifyAsync(credential, ClientAddress.Of(Context), Context.RequestAborted)
+        : tokens.VerifyAsync(credential, Context.RequestAborted);
 
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {

@@ -59,7 +59,7 @@ internal sealed class AccessTokens(IdentityKeys keys, Revocations revocations, T
 
         var now = clock.GetUtcNow();
         var until = new DateTimeOffset(jwt.ValidTo, TimeSpan.Zero) + Skew;
-        var principal = new Principal(CallerKind.User, result.ClaimsIdentity, until < now + Remember ? until : now + Remember, Version(jwt));
+        var principal = new Principal(CallerKind.User, result.ClaimsIdentity, until < now + Remember ? until : now + Remember, Version(jwt), until);
         if (principal.Until > now)
         {
             _verified.Set(token, principal, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = principal.Until - now });

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net;
-using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -89,8 +88,9 @@ internal sealed class ApiKeys(IHttpClientFactory clients, Revocations revocation
             }
 
             var now = clock.GetUtcNow();
-            var principal = new Principal(
-                CallerKind.ApiKey, ClaimsOf(verified), verified.ExpiresAt < now + Remember ? verified.ExpiresAt.Value : now + Remember, verified.Rv);
+            var until = verified.ExpiresAt < now + Remember ? verified.ExpiresAt.Value : now + Remember;
+            var principal = Principal.Named(
+                CallerKind.ApiKey, verified.ApiKeyId, verified.TenantId, null, verified.Scopes, until, verified.Rv, verified.ExpiresAt);
             _good.Set(name, principal, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Trust });
             return principal;
         }
@@ -114,19 +114,6 @@ internal sealed class ApiKeys(IHttpClientFactory clients, Revocations revocation
         {
             throw new KeysUnknownException();
         }
-    }
-
-    private static ClaimsIdentity ClaimsOf(Verified key)
-    {
-        var identity = new ClaimsIdentity(AccessTokenHandler.Name, "sub", "role");
-        identity.AddClaim(new Claim("sub", key.ApiKeyId.ToString()));
-        identity.AddClaims(key.Scopes.Select(scope => new Claim("permissions", scope)));
-        if (key.TenantId is { } tenant)
-        {
-            identity.AddClaim(new Claim("tenant_id", tenant.ToString()));
-        }
-
-        return identity;
     }
 
     private sealed record Verified(Guid ApiKeyId, Guid? TenantId, string[] Scopes, DateTimeOffset? ExpiresAt, long Rv);

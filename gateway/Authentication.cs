@@ -24,11 +24,12 @@ internal static class Authentication
             client.Timeout = TimeSpan.FromSeconds(2);
             ServiceKey.AddTo(client, services.GetRequiredService<IConfiguration>());
         });
+        builder.Services.AddSingleton<OpenStreams>();
         builder.Services.AddSingleton<Revocations>().AddHostedService(services => services.GetRequiredService<Revocations>());
         builder.Services.AddSingleton<AccessTokens>();
         var limit = RateLimits.Read(builder.Configuration, UnknownKeys.Limit, new RateLimitOptions { PermitLimit = 60 });
         builder.Services.AddSingleton(services => new UnknownKeys(limit, services.GetRequiredService<TimeProvider>()));
-        builder.Services.AddSingleton<ApiKeys>();
+        builder.Services.AddSingleton<ApiKeys>().AddSingleton<StreamTickets>();
         builder.Services.AddHealthChecks().AddCheck<IdentityKeys>("identity").AddCheck<Revocations>("revocations");
         builder.Services.AddAuthentication(AccessTokenHandler.Name)
             .AddScheme<AuthenticationSchemeOptions, AccessTokenHandler>(AccessTokenHandler.Name, null);

@@ -60,12 +60,21 @@ internal static class Forwarding
         }
     }
 
-    private static IEndpointConventionBuilder Marked(IEndpointConventionBuilder endpoint, Route route) => endpoint.WithMetadata(
-        [.. route.MaxBodyBytes is { } bytes ? [new BodyLimit(bytes)] : Array.Empty<object>(), .. route.IsForFirmware ? [new ReadByFirmware()] : Array.Empty<object>()]);
+    private static IEndpointConventionBuilder Marked(IEndpointConventionBuilder endpoint, Route route)
+    {
+        object?[] marks =
+        [
+            route.MaxBodyBytes is { } bytes ? new BodyLimit(bytes) : null,
+            route.IsForFirmware ? new ReadByFirmware() : null,
+            route.TakesTicket ? new TakesTicket() : null,
+        ];
+        return endpoint.WithMetadata([.. marks.OfType<object>()]);
+    }
 
     private static Func<HttpContext, string, HttpTransformer, Task> Sender(IServiceProvider services, TimeProvider clock)
     {
         var forwarder = services.GetRequiredService<IHttpForwarder>();
+        var streams = services.GetRequiredService<OpenStreams>();
         var options = services.GetRequiredService<IOptions<ForwardingOptions>>().Value;
         var longest = TimeSpan.FromSeconds(options.AnswerSeconds);
         var config = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(options.TimeoutSeconds), Version = HttpVersion.Version11 };
@@ -96,7 +105,11 @@ internal static class Forwarding
             context.Response.RegisterForDispose(overdue);
             context.Response.OnStarting(() =>
             {
-                overdue.CancelAfter(Timeout.InfiniteTimeSpan);
+                if (!streams.Keep(context, overdue))
+                {
+                    overdue.CancelAfter(Timeout.InfiniteTimeSpan);
+                }
+
                 return Task.CompletedTask;
             });
             var error = await forwarder.SendAsync(context, address, client, config, transform, overdue.Token);

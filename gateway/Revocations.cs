@@ -9,7 +9,7 @@ namespace EasySmart.Gateway;
 /// What Identity has taken back, read every 2 s, so that a credential stops passing here seconds after its user, tenant, session or key
 /// does. While Identity is away nothing can be taken back either, and what is known goes on holding.
 /// </summary>
-internal sealed partial class Revocations(IHttpClientFactory clients, TimeProvider clock, ILogger<Revocations> logger)
+internal sealed partial class Revocations(IHttpClientFactory clients, OpenStreams streams, TimeProvider clock, ILogger<Revocations> logger)
     : BackgroundService, IHealthCheck
 {
     /// <summary>Of the HTTP client that asks Identity.</summary>
@@ -75,6 +75,8 @@ internal sealed partial class Revocations(IHttpClientFactory clients, TimeProvid
             }
             while (page.Revocations.Count == PageSize);
             Known = true;
+            // All of them each time: one may have begun between the look at what is revoked and its first byte.
+            streams.End(Refuse);
             if (_failing)
             {
                 _failing = false;

@@ -37,6 +37,8 @@ internal static class Routes
         new("/telemetry", Services.Ingestion),
         new("/telemetry/batch", Services.Ingestion) { MaxBodyBytes = 16 << 20 },
         new("/telemetry/rejections", Services.Ingestion),
+        new("/telemetry/stream/tickets", Services.Identity),
+        new("/telemetry/stream", Services.TelemetryQuery) { TakesTicket = true },
         new("/telemetry/{**rest}", Services.TelemetryQuery),
     ];
 }
@@ -54,6 +56,9 @@ internal sealed record Route(string Path, string Service)
 
     /// <summary>Whether firmware calls it, whose buffer of 1,024 bytes has to hold the whole answer: nothing goes with it that only browsers read.</summary>
     public bool IsForFirmware { get; init; }
+
+    /// <summary>Whether <c>?ticket=</c> stands for a credential when one reads it.</summary>
+    public bool TakesTicket { get; init; }
 
     /// <summary>
     /// A route that people and devices use before they are known. Its method is named here, because a service tells a stranger nothing,

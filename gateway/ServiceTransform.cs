@@ -18,7 +18,7 @@ internal sealed class ServiceTransform(string service, Principal? everybody, Int
     {
         await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
         httpContext.Request.Path.StartsWithSegments(Routes.Prefix, out var path);
-        proxyRequest.RequestUri = RequestUtilities.MakeDestinationAddress(destinationPrefix, path, httpContext.Request.QueryString);
+        proxyRequest.RequestUri = RequestUtilities.MakeDestinationAddress(destinationPrefix, path, QueryOf(httpContext));
 
         var headers = proxyRequest.Headers;
         headers.Host = null;
@@ -43,7 +43,14 @@ internal sealed class ServiceTransform(string service, Principal? everybody, Int
     {
         if (proxyResponse is null || !IsForeignError(proxyResponse))
         {
-            return await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+            var copied = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+            if (OpenStreams.IsStream(httpContext.Response))
+            {
+                // Or the headers would wait for the first event, and with them the client, which then shows no connection.
+                await httpContext.Response.Body.FlushAsync(cancellationToken);
+            }
+
+            return copied;
         }
 
         // Some other server's page, or nothing at all: only what a client can act on is kept.
@@ -64,6 +71,10 @@ internal sealed class ServiceTransform(string service, Principal? everybody, Int
         });
         return false;
     }
+
+    private static QueryString QueryOf(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<TakesTicket>() is null
+        ? context.Request.QueryString
+        : StreamTickets.Without(context.Request.QueryString);
 
     private static bool IsForGatewaysOnly(string header) =>
         header.StartsWith("X-EasySmart-", StringComparison.OrdinalIgnoreCase)

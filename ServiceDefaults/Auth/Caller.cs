@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http;
@@ -28,6 +29,8 @@ public enum CallerKind
 /// <param name="ClientIp">The client's address, as the gateway saw it.</param>
 /// <param name="UserAgent">What the client calls itself.</param>
 /// <param name="SessionId">The login behind a user's access token.</param>
+/// <param name="CredentialVersion">Identity's newest revocation when the token or key was issued or verified (<c>rv</c>).</param>
+/// <param name="CredentialExpiresAt">When the token or key expires; null when it does not.</param>
 public sealed record Caller(
     CallerKind Kind,
     Guid? Id,
@@ -38,7 +41,9 @@ public sealed record Caller(
     string RequestId,
     string? ClientIp,
     string? UserAgent,
-    Guid? SessionId = null)
+    Guid? SessionId = null,
+    long CredentialVersion = 0,
+    DateTimeOffset? CredentialExpiresAt = null)
 {
     /// <summary>Whether the caller holds the permission; <see cref="Auth.Permissions.SystemAdmin"/> holds all.</summary>
     public bool May(string permission) => Permissions.Contains(permission) || Permissions.Contains(Auth.Permissions.SystemAdmin);
@@ -61,8 +66,13 @@ public sealed record Caller(
             context.TraceIdentifier,
             context.Request.Headers[InternalIdentity.ClientIpHeader].FirstOrDefault(),
             context.Request.Headers.UserAgent.FirstOrDefault(),
-            IdOf(user, InternalIdentity.SessionClaim));
+            IdOf(user, InternalIdentity.SessionClaim),
+            NumberOf(user, InternalIdentity.VersionClaim) ?? 0,
+            NumberOf(user, InternalIdentity.CredentialExpiresClaim) is { } seconds ? DateTimeOffset.FromUnixTimeSeconds(seconds) : null);
     }
 
     private static Guid? IdOf(ClaimsPrincipal user, string claim) => Guid.TryParse(user.FindFirstValue(claim), out var id) ? id : null;
+
+    private static long? NumberOf(ClaimsPrincipal user, string claim) =>
+        long.TryParse(user.FindFirstValue(claim), CultureInfo.InvariantCulture, out var number) ? number : null;
 }

@@ -37,6 +37,8 @@ public sealed class InternalIdentity
     internal const string RoleClaim = "role";
     internal const string SessionClaim = "sid";
     internal const string PermissionsClaim = "permissions";
+    internal const string VersionClaim = "rv";
+    internal const string CredentialExpiresClaim = "credential_exp";
     private const string Issuer = "easysmart-gateway";
 
     private static readonly JsonWebTokenHandler Tokens = new() { SetDefaultTimesOnTokenCreation = false, MapInboundClaims = false };
@@ -59,7 +61,12 @@ public sealed class InternalIdentity
     public string Sign(string service, CallerKind kind, IEnumerable<Claim> claims)
     {
         var now = _clock.GetUtcNow().UtcDateTime;
-        var identity = new ClaimsIdentity(claims.Where(c => c.Type is SubjectClaim or TenantClaim or EmailClaim or RoleClaim or SessionClaim));
+        var identity = new ClaimsIdentity(claims.Where(c => c.Type is SubjectClaim or TenantClaim or EmailClaim or RoleClaim or SessionClaim or VersionClaim));
+        if (claims.FirstOrDefault(c => c.Type == JwtRegisteredClaimNames.Exp) is { } credential)
+        {
+            identity.AddClaim(new Claim(CredentialExpiresClaim, credential.Value, ClaimValueTypes.Integer64));
+        }
+
         identity.AddClaim(new Claim(KindClaim, kind == CallerKind.ApiKey ? "api_key" : kind.ToString().ToLowerInvariant()));
         return Tokens.CreateToken(new SecurityTokenDescriptor
         {

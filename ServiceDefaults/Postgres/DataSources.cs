@@ -25,12 +25,17 @@ public static class DataSources
     /// <param name="builder">The application.</param>
     /// <param name="migrations">The migrations that must have been applied; null for a service that only reads another's database.</param>
     /// <param name="callersOnly">True where nothing ever works without a caller.</param>
-    public static void AddPostgres(this IHostApplicationBuilder builder, Migrations? migrations, bool callersOnly = false)
+    /// <param name="connect">What a service's connections have of their own.</param>
+    public static void AddPostgres(
+        this IHostApplicationBuilder builder,
+        Migrations? migrations,
+        bool callersOnly = false,
+        Action<IServiceProvider, NpgsqlConnectionStringBuilder>? connect = null)
     {
-        builder.Services.AddSingleton(services => Create(services, "Database"));
+        builder.Services.AddSingleton(services => Create(services, "Database", connect));
         if (!callersOnly)
         {
-            builder.Services.AddKeyedSingleton(System, (services, _) => Create(services, "DatabaseSystem"));
+            builder.Services.AddKeyedSingleton(System, (services, _) => Create(services, "DatabaseSystem", connect));
         }
 
         builder.Services.AddSingleton(services => new DatabaseGate(
@@ -64,7 +69,8 @@ public static class DataSources
     private static void Use(DbContextOptionsBuilder options, NpgsqlDataSource source) =>
         options.UseNpgsql(source).UseSnakeCaseNamingConvention();
 
-    private static NpgsqlDataSource Create(IServiceProvider services, string name)
+    private static NpgsqlDataSource Create(
+        IServiceProvider services, string name, Action<IServiceProvider, NpgsqlConnectionStringBuilder>? connect)
     {
         var text = services.GetRequiredService<IConfiguration>().GetConnectionString(name);
         var connection = new NpgsqlConnectionStringBuilder(string.IsNullOrEmpty(text)
@@ -79,6 +85,7 @@ public static class DataSources
             connection.MaxPoolSize = 20;
         }
 
+        connect?.Invoke(services, connection);
         var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString) { Name = $"{connection.Database}/{connection.Username}" };
         builder.UseLoggerFactory(services.GetRequiredService<ILoggerFactory>());
         return builder.Build();

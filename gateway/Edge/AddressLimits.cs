@@ -42,7 +42,8 @@ internal sealed class AddressLimits : IDisposable
             return;
         }
 
-        var credential = context.Request.Headers.Authorization.ToString();
+        var header = context.Request.Headers.Authorization.ToString();
+        var credential = header.Length > 0 ? header : StreamTickets.Of(context.Request);
         if (credential.Length == 0)
         {
             await next(context);

@@ -3,6 +3,7 @@ using EasySmart.Identity.ApiKeys;
 using EasySmart.Identity.Auth;
 using EasySmart.Identity.Passwords;
 using EasySmart.Identity.Revocations;
+using EasySmart.Identity.StreamTickets;
 using EasySmart.Identity.Tenants;
 using EasySmart.Identity.Throttling;
 using EasySmart.Identity.Tokens;
@@ -28,6 +29,7 @@ internal static class AccountServices
         routes.MapUsers();
         routes.MapTenants();
         routes.MapApiKeys();
+        routes.MapStreamTickets();
         routes.MapRevocations();
         routes.MapJwks();
     }

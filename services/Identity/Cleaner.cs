@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace EasySmart.Identity;
 
-/// <summary>Forgets every hour what is not good for anything any more: sessions that ended or expired, spent links, old revocations and counts.</summary>
+/// <summary>Forgets every hour what is not good for anything any more: sessions that ended or expired, spent links, tickets, old revocations and counts.</summary>
 internal sealed partial class Cleaner(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, TimeProvider clock, ILogger<Cleaner> logger) : BackgroundService
 {
@@ -16,6 +16,7 @@ internal sealed partial class Cleaner(
         ("DELETE FROM sessions WHERE expires_at < $1", TimeSpan.Zero),
         ("DELETE FROM invitations WHERE expires_at < $1", TimeSpan.Zero),
         ("DELETE FROM password_resets WHERE expires_at < $1", TimeSpan.Zero),
+        ("DELETE FROM stream_tickets WHERE expires_at < $1", TimeSpan.Zero),
         ("DELETE FROM throttles WHERE window_ends < $1", TimeSpan.FromDays(1)),
         ("DELETE FROM revocations WHERE at < $1 AND version < (SELECT max(version) FROM revocations)", RevocationLog.Kept),
     ];

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Threading.Channels;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -24,6 +25,7 @@ public sealed class FakeServices : IAsyncDisposable
 
     private readonly WebApplication _app;
     private readonly Dictionary<int, string> _nameOfPort = [];
+    private readonly ConcurrentDictionary<string, Channel<string>> _events = new();
     private int _keyReads;
 
     private FakeServices(WebApplication app) => _app = app;
@@ -33,6 +35,9 @@ public sealed class FakeServices : IAsyncDisposable
 
     /// <summary>The API keys that Identity knows.</summary>
     public FakeKeys Keys { get; } = new();
+
+    /// <summary>The stream tickets that Identity gave out.</summary>
+    public FakeTickets Tickets { get; } = new();
 
     /// <summary>Whether Identity gives its keys out.</summary>
     public bool IdentityAnswers { get; set; } = true;
@@ -48,6 +53,9 @@ public sealed class FakeServices : IAsyncDisposable
 
     /// <summary>The gateway has given up such a request.</summary>
     public TaskCompletionSource GivenUp { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>What is sent on the stream that a request with <c>X-Behave: stream</c> and this name as <c>X-Stream</c> opens.</summary>
+    public Channel<string> EventsOf(string name) => _events.GetOrAdd(name, _ => Channel.CreateUnbounded<string>());
 
     /// <summary>The settings that point the gateway here.</summary>
     public Dictionary<string, string?> Settings =>
@@ -88,15 +96,16 @@ public sealed class FakeServices : IAsyncDisposable
     {
         "/.well-known/jwks.json" => KeysAsync(context),
         "/internal/revocations" => RevocationsAsync(context),
-        "/internal/api-keys/verify" => VerifyAsync(context),
+        "/internal/api-keys/verify" => VerifyAsync(context, Keys.AnswerAsync),
+        "/internal/stream-tickets/redeem" => VerifyAsync(context, Tickets.AnswerAsync),
         _ => BehaveAsync(context, context.Request.Headers["X-Behave"].ToString()),
     };
 
-    private Task VerifyAsync(HttpContext context)
+    private Task VerifyAsync(HttpContext context, Func<HttpContext, Task> answer)
     {
         if (IdentityAnswers && context.Request.Headers["X-EasySmart-Service-Key"] == GatewayHost.ServiceKey)
         {
-            return Keys.AnswerAsync(context);
+            return answer(context);
         }
 
         context.Abort();
@@ -170,6 +179,9 @@ public sealed class FakeServices : IAsyncDisposable
             case "large":
                 await LargeAsync(response);
                 break;
+            case "stream":
+                await StreamAsync(context);
+                break;
             case "read":
                 // All that comes before the wait, so that the gateway waits for the client by then and is not in the middle of forwarding.
                 await context.Request.Body.ReadAtLeastAsync(new byte[BeginningBytes], BeginningBytes, throwOnEndOfStream: false);
@@ -194,6 +206,24 @@ public sealed class FakeServices : IAsyncDisposable
             context.Features.Get<IHttpRequestFeature>()!.RawTarget,
             context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToArray()),
             await body.ReadToEndAsync()));
+    }
+
+    private async Task StreamAsync(HttpContext context)
+    {
+        context.Response.ContentType = "text/event-stream";
+        await context.Response.Body.FlushAsync();
+        try
+        {
+            await foreach (var text in EventsOf(context.Request.Headers["X-Stream"].ToString()).Reader.ReadAllAsync(context.RequestAborted))
+            {
+                await context.Response.WriteAsync($"data: {text}\n\n", context.RequestAborted);
+                await context.Response.Body.FlushAsync(context.RequestAborted);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Nobody listens any more.
+        }
     }
 
     private static async Task LargeAsync(HttpResponse response)

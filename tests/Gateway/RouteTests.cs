@@ -47,6 +47,8 @@ public sealed class RouteTests(GatewayHost gateway)
         { "POST", "/telemetry?on_limit=record", Services.Ingestion },
         { "POST", "/telemetry/batch", Services.Ingestion },
         { "GET", "/telemetry/rejections", Services.Ingestion },
+        { "POST", "/telemetry/stream/tickets", Services.Identity },
+        { "GET", "/telemetry/stream?device_ids=a%2Cb&last_event_id=17", Services.TelemetryQuery },
         { "GET", $"/telemetry/latest?slot=1&device_id={Id}", Services.TelemetryQuery },
         { "GET", "/telemetry/slots?device_label=caldeira%201%2B%C3%A7", Services.TelemetryQuery },
     };

@@ -61,6 +61,8 @@ public sealed class IsolationTests(IdentityHost host)
     [InlineData("identity_app", "UPDATE users SET role = 'super_admin', tenant_id = NULL")]
     [InlineData("identity_app", "UPDATE users SET email = 'me@example.com'")]
     [InlineData("identity_app", "INSERT INTO tenants VALUES (gen_random_uuid(), 'active', now(), 'x')")]
+    [InlineData("identity_app", "SELECT FROM stream_tickets")]
+    [InlineData("identity_app", "DELETE FROM stream_tickets")]
     [InlineData("identity_app", "SELECT FROM throttles")]
     [InlineData("identity_app", "DELETE FROM revocations")]
     [InlineData("identity_app", "DELETE FROM refresh_tokens")]
