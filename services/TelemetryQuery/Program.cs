@@ -1,6 +1,7 @@
 using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Postgres;
 using EasySmart.TelemetryQuery;
+using EasySmart.TelemetryQuery.Stream;
 using EasySmart.TelemetryQuery.Values;
 
 var builder = WebApplication.CreateBuilder(args);
@@ -8,6 +9,7 @@ builder.AddServiceDefaults("telemetry-query");
 // Its database is ingestion's: nothing to migrate here, and nothing that works without a caller.
 builder.AddPostgres(migrations: null, callersOnly: true);
 builder.Services.AddHostedService<ViewsGate>();
+builder.Services.AddStreams();
 builder.Services.AddValidation();
 
 var app = builder.Build();

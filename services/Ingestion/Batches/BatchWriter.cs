@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using EasySmart.Ingestion.Announcements;
 using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Parsing;
 using EasySmart.Ingestion.Rejected;
@@ -16,6 +17,7 @@ internal sealed partial class BatchWriter(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database,
     RecentDeliveries recent,
     ErrorNotices notices,
+    WatchedTenants watched,
     IngestionMetrics metrics,
     TimeProvider clock,
     ILogger<BatchWriter> logger)
@@ -132,7 +134,13 @@ internal sealed partial class BatchWriter(
                 usage.Add(reading);
             }
 
-            await RunAsync(transaction, [LatestUpsert.Of(stored), recent.Recording(stored), usage.Keeping(), usage.PublishingSeen(clock.GetUtcNow())], cancellation);
+            await RunAsync(
+                transaction,
+                [
+                    LatestUpsert.Of(stored), recent.Recording(stored), usage.Keeping(), usage.PublishingSeen(clock.GetUtcNow()),
+                    Announcement.Of(stored, watched),
+                ],
+                cancellation);
         }
 
         recent.Committing();

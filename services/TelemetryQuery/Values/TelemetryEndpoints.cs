@@ -1,5 +1,6 @@
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.OpenApi;
+using EasySmart.TelemetryQuery.Stream;
 
 namespace EasySmart.TelemetryQuery.Values;
 
@@ -11,5 +12,6 @@ internal static class TelemetryEndpoints
             .Fails(404, "Device not found or inactive");
         telemetry.MapGet("/latest", GetLatest.HandleAsync).WithSummary("Latest value of a slot");
         telemetry.MapGet("/slots", GetSlots.HandleAsync).WithSummary("Slots that hold a value");
+        telemetry.MapGet("/stream", FollowReadings.HandleAsync).WithSummary("Readings as they are stored, live").Produces<StreamedReading>(200, "text/event-stream");
     }
 }

@@ -1,0 +1,183 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Threading.Channels;
+using EasySmart.ServiceDefaults;
+
+namespace EasySmart.TelemetryQuery.Stream;
+
+/// <summary>
+/// One open stream. The hub puts into its channel what concerns it, without ever waiting; its request takes that out and sends it, and looks
+/// into the database for what it may not have been told.
+/// </summary>
+internal sealed partial class Follower(
+    Guid tenant, Followed followed, DateTimeOffset? resumeAt, Action abort, StreamHub hub, StoredReadings stored, StreamMetrics metrics, TimeProvider clock,
+    ILogger logger)
+{
+    private const int Room = 1000;
+    private static readonly TimeSpan PingPeriod = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Longest = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Oldest = TimeSpan.FromHours(1);
+
+    private readonly Channel<Notice> _notices = Channel.CreateBounded<Notice>(new BoundedChannelOptions(Room) { SingleReader = true });
+    private readonly CancellationTokenSource _finished = new();
+    private StreamEnd? _end;
+    private DateTimeOffset _position;
+
+    public Guid Tenant => tenant;
+
+    public bool Wants(LiveReading reading) => followed.Devices?.Contains(reading.Device) ?? true;
+
+    /// <summary>Tells it something; one that does not keep up is dropped.</summary>
+    public void Tell(Notice notice)
+    {
+        if (!_notices.Writer.TryWrite(notice))
+        {
+            End(StreamEnd.SlowReader);
+        }
+    }
+
+    /// <summary>Ends it as soon as its client has read what is on its way, or without that when it takes too long.</summary>
+    public void End(StreamEnd end)
+    {
+        if (Interlocked.CompareExchange(ref _end, end, null) is null)
+        {
+            metrics.Dropped(end.Code);
+            _notices.Writer.TryComplete();
+            _ = AbortAsync(end.Patience);
+        }
+    }
+
+    /// <summary>The stream's events until it ends, or until its client is gone.</summary>
+    public async IAsyncEnumerable<SseItem<string>> FollowAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var opened = clock.GetUtcNow();
+        _position = Position.Earlier(resumeAt ?? opened, opened);
+        await BeginAsync(opened, cancellation);
+        metrics.Opened();
+        try
+        {
+            await hub.AddAsync(this, cancellation);
+            yield return Event("ping", new Ping(followed.NotFound is { Count: > 0 } ids ? ids : null));
+            var nextPing = opened + PingPeriod;
+            while (_end is null)
+            {
+                var now = clock.GetUtcNow();
+                if (now >= opened + Longest)
+                {
+                    End(StreamEnd.Expired);
+                }
+                else if (now >= nextPing)
+                {
+                    nextPing = now + PingPeriod;
+                    Rest(now);
+                    yield return Event("ping", new Ping(null));
+                }
+                else if (now >= _nextLook)
+                {
+                    var (found, gap) = await LookAsync(now, cancellation);
+                    if (gap is not null)
+                    {
+                        yield return Event("gap", gap);
+                    }
+
+                    for (var i = 0; i < found.Count && _end is null; i++)
+                    {
+                        if (await EventOfAsync(found[i]) is { } missed)
+                        {
+                            yield return missed;
+                        }
+                    }
+                }
+                else if (!_notices.Reader.TryRead(out var notice))
+                {
+                    await WaitAsync(Position.Earlier(Position.Earlier(nextPing, _nextLook), opened + Longest) - now, cancellation);
+                }
+                else if (notice is LiveReading reading)
+                {
+                    if (await EventOfAsync(reading) is { } told)
+                    {
+                        yield return told;
+                    }
+                }
+                else if (notice is Disturbance disturbance)
+                {
+                    LookSince(disturbance.Since ?? _position, now);
+                }
+            }
+
+            yield return Event("end", _end);
+        }
+        finally
+        {
+            hub.Remove(this);
+            metrics.Closed();
+            await _finished.CancelAsync();
+        }
+    }
+
+    private SseItem<string> Event(string type, object data) =>
+        new(JsonSerializer.Serialize(data, Json.Options), type) { EventId = Position.Format(_position) };
+
+    /// <summary>The event of a reading; null when it was told already, or cannot be told now.</summary>
+    private async Task<SseItem<string>?> EventOfAsync(LiveReading reading)
+    {
+        if (_told?.Add(reading.Identity) is false)
+        {
+            return null;
+        }
+
+        try
+        {
+            if (await reading.JsonAsync() is not { } json)
+            {
+                return null;
+            }
+
+            _position = Position.Later(_position, reading.Received);
+            metrics.Told();
+            return new SseItem<string>(json, "reading") { EventId = Position.Format(_position) };
+        }
+        catch (Exception exception)
+        {
+            LogLater(tenant, exception.Message);
+            _told?.Remove(reading.Identity);
+            LookSince(reading.Received, clock.GetUtcNow());
+            return null;
+        }
+    }
+
+    private async Task WaitAsync(TimeSpan atMost, CancellationToken cancellation)
+    {
+        using var patience = new CancellationTokenSource(atMost, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, patience.Token);
+        try
+        {
+            await _notices.Reader.WaitToReadAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            // Something else is due.
+        }
+    }
+
+    private async Task AbortAsync(TimeSpan patience)
+    {
+        await Task.Delay(patience, clock, _finished.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!_finished.IsCancellationRequested)
+        {
+            abort();
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A stream of tenant {Tenant} looks for readings later: {Reason}")]
+    private partial void LogLater(Guid tenant, string reason);
+
+    /// <summary>Data of the event <c>ping</c>.</summary>
+    private sealed record Ping(
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<Guid>? NotFound);
+
+    /// <summary>Data of the event <c>gap</c>: what arrived between these may be missing.</summary>
+    private sealed record Gap(DateTimeOffset From, DateTimeOffset To, string Reason);
+}
