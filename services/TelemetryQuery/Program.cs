@@ -1,7 +1,7 @@
 using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Postgres;
 using EasySmart.TelemetryQuery;
-using EasySmart.TelemetryQuery.Stream;
+using EasySmart.TelemetryQuery.Streams;
 using EasySmart.TelemetryQuery.Values;
 
 var builder = WebApplication.CreateBuilder(args);

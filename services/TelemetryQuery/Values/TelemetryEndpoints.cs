@@ -1,6 +1,6 @@
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.OpenApi;
-using EasySmart.TelemetryQuery.Stream;
+using EasySmart.TelemetryQuery.Streams;
 
 namespace EasySmart.TelemetryQuery.Values;
 

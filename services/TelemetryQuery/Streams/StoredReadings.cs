@@ -1,7 +1,7 @@
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
 
-namespace EasySmart.TelemetryQuery.Stream;
+namespace EasySmart.TelemetryQuery.Streams;
 
 /// <summary>The readings of the last minutes as the database has them, for streams that were not told of some.</summary>
 internal sealed class StoredReadings(NpgsqlDataSource database)

@@ -1,7 +1,7 @@
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
 
-namespace EasySmart.TelemetryQuery.Stream;
+namespace EasySmart.TelemetryQuery.Streams;
 
 /// <summary>
 /// Hears what ingestion announces, on a connection of its own, and says every few seconds which tenants are followed here: ingestion
@@ -46,6 +46,7 @@ internal sealed partial class AnnouncementListener(NpgsqlDataSource database, St
             await hub.TellAllAsync(connection, stopping);
             // An answer came, so the connection lives, and what was announced before came first.
             hub.HeardUntil = asked;
+            hub.EndStuck();
             while (!hub.HasJoined() && asked + Period - clock.GetUtcNow() is var left && left > TimeSpan.Zero)
             {
                 await connection.WaitAsync(left, stopping);

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Npgsql;
 
-namespace EasySmart.TelemetryQuery.Stream;
+namespace EasySmart.TelemetryQuery.Streams;
 
 /// <summary>
 /// <c>GET /telemetry/stream</c>: readings as they are stored, as server-sent events, of one device, of several or of the whole tenant. Event

@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 using System.Threading.Channels;
 using EasySmart.ServiceDefaults;
 
-namespace EasySmart.TelemetryQuery.Stream;
+namespace EasySmart.TelemetryQuery.Streams;
 
 /// <summary>
 /// One open stream. The hub puts into its channel what concerns it, without ever waiting; its request takes that out and sends it, and looks
@@ -15,13 +15,16 @@ internal sealed partial class Follower(
     Guid tenant, Followed followed, DateTimeOffset? resumeAt, Action abort, StreamHub hub, StoredReadings stored, StreamMetrics metrics, TimeProvider clock,
     ILogger logger)
 {
-    private const int Room = 1000;
+    // As much as one commit may well hold: a device that was offline for a day must not cost those who follow it their stream.
+    private const int Room = 10_000;
     private static readonly TimeSpan PingPeriod = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan Longest = TimeSpan.FromHours(1);
     private static readonly TimeSpan Oldest = TimeSpan.FromHours(1);
+    private static readonly TimeSpan LongestEvent = TimeSpan.FromSeconds(30);
 
     private readonly Channel<Notice> _notices = Channel.CreateBounded<Notice>(new BoundedChannelOptions(Room) { SingleReader = true });
-    private readonly CancellationTokenSource _finished = new();
+    private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _sendingSince = long.MaxValue;
     private StreamEnd? _end;
     private DateTimeOffset _position;
 
@@ -49,8 +52,27 @@ internal sealed partial class Follower(
         }
     }
 
+    /// <summary>Ends it when its client has taken in nothing for too long: no other limit of time holds while it is written to.</summary>
+    public void EndIfStuck(DateTimeOffset now)
+    {
+        if (now.UtcTicks - LongestEvent.Ticks > Volatile.Read(ref _sendingSince))
+        {
+            End(StreamEnd.SlowReader);
+        }
+    }
+
     /// <summary>The stream's events until it ends, or until its client is gone.</summary>
     public async IAsyncEnumerable<SseItem<string>> FollowAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (var next in EventsAsync(cancellation))
+        {
+            Volatile.Write(ref _sendingSince, clock.GetUtcNow().UtcTicks);
+            yield return next;
+            Volatile.Write(ref _sendingSince, long.MaxValue);
+        }
+    }
+
+    private async IAsyncEnumerable<SseItem<string>> EventsAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         var opened = clock.GetUtcNow();
         _position = Position.Earlier(resumeAt ?? opened, opened);
@@ -113,7 +135,7 @@ internal sealed partial class Follower(
         {
             hub.Remove(this);
             metrics.Closed();
-            await _finished.CancelAsync();
+            _finished.SetResult();
         }
     }
 
@@ -164,8 +186,11 @@ internal sealed partial class Follower(
 
     private async Task AbortAsync(TimeSpan patience)
     {
-        await Task.Delay(patience, clock, _finished.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (!_finished.IsCancellationRequested)
+        try
+        {
+            await _finished.Task.WaitAsync(patience, clock);
+        }
+        catch (TimeoutException)
         {
             abort();
         }

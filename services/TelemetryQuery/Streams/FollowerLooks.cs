@@ -1,4 +1,4 @@
-namespace EasySmart.TelemetryQuery.Stream;
+namespace EasySmart.TelemetryQuery.Streams;
 
 /// <summary>
 /// When and how a stream looks into the database. A reading is not told when its commit was made ready before ingestion heard that somebody
@@ -8,13 +8,13 @@ namespace EasySmart.TelemetryQuery.Stream;
 internal sealed partial class Follower
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan OnceMore = TimeSpan.FromSeconds(9);
+    private static readonly TimeSpan[] Pauses = [Soon, TimeSpan.FromSeconds(9)];
 
     private HashSet<(Guid Device, short Slot, DateTimeOffset Time)>? _told = [];
-    private DateTimeOffset _nextLook;
+    private DateTimeOffset _nextLook = DateTimeOffset.MaxValue;
     private DateTimeOffset _lastLook;
     private DateTimeOffset _lookFrom;
-    private bool _again;
+    private int _looks;
 
     private bool IsAtRest => _nextLook == DateTimeOffset.MaxValue;
 
@@ -24,7 +24,7 @@ internal sealed partial class Follower
         LookSince(_position, now);
         if (resumeAt is not null)
         {
-            _nextLook = now;
+            (_nextLook, _looks) = (now, -1);
             return;
         }
 
@@ -36,7 +36,7 @@ internal sealed partial class Follower
     private void LookSince(DateTimeOffset since, DateTimeOffset now)
     {
         _lookFrom = IsAtRest ? Position.Earlier(since, _position) : Position.Earlier(Position.Earlier(since, _position), _lookFrom);
-        (_nextLook, _again) = (now + Soon, true);
+        (_nextLook, _looks) = (now + Pauses[0], 0);
         _told ??= [];
     }
 
@@ -51,7 +51,7 @@ internal sealed partial class Follower
             var gap = more && found[0].Received > from ? new Gap(_lookFrom, found[0].Received, "too_many")
                 : _lookFrom < oldest ? new Gap(_lookFrom, oldest, "too_old") : null;
             (_lookFrom, _lastLook) = (now, now);
-            (_nextLook, _again) = _again ? (now + OnceMore, false) : (DateTimeOffset.MaxValue, false);
+            _nextLook = ++_looks < Pauses.Length ? now + Pauses[_looks] : DateTimeOffset.MaxValue;
             return (found, gap);
         }
         catch (Exception exception) when (!cancellation.IsCancellationRequested)

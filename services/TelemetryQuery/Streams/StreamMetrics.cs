@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 
-namespace EasySmart.TelemetryQuery.Stream;
+namespace EasySmart.TelemetryQuery.Streams;
 
 /// <summary>What the operator sees of the streams.</summary>
 internal sealed class StreamMetrics

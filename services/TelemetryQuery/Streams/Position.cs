@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace EasySmart.TelemetryQuery.Stream;
+namespace EasySmart.TelemetryQuery.Streams;
 
 /// <summary>
 /// How far a stream is, and with that the id of its events: the newest arrival that it has told of, as microseconds since 1970, which is what

@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
 
-namespace EasySmart.TelemetryQuery.Stream;
+namespace EasySmart.TelemetryQuery.Streams;
 
 /// <summary>Who follows which tenant here: hands on what ingestion announces to those whom it concerns.</summary>
 internal sealed partial class StreamHub
@@ -20,7 +21,7 @@ internal sealed partial class StreamHub
     private readonly ILogger<StreamHub> _logger;
     private ImmutableDictionary<Guid, ImmutableHashSet<Follower>> _followers = ImmutableDictionary<Guid, ImmutableHashSet<Follower>>.Empty;
     private bool _joined;
-    private long _heardUntil;
+    private long _heardUntil = DateTimeOffset.UnixEpoch.UtcTicks;
     private volatile bool _stopping;
 
     public StreamHub(
@@ -52,9 +53,8 @@ internal sealed partial class StreamHub
 
         if (!before.ContainsKey(follower.Tenant))
         {
-            await using var tell = _database.CreateCommand($"SELECT pg_notify('{Watching}', $1)");
-            tell.Parameters.Add(new() { Value = follower.Tenant.ToString() });
-            await tell.ExecuteNonQueryAsync(cancellation);
+            var tell = new NpgsqlBatchCommand($"SELECT pg_notify('{Watching}', '{follower.Tenant}')");
+            await using var told = await _database.QueryTenantAsync(follower.Tenant, tell, cancellation);
         }
     }
 
@@ -73,6 +73,16 @@ internal sealed partial class StreamHub
             CommandTimeout = 5,
         };
         await tell.ExecuteNonQueryAsync(cancellation);
+    }
+
+    /// <summary>Ends the streams that nobody takes anything from.</summary>
+    public void EndStuck()
+    {
+        var now = _clock.GetUtcNow();
+        foreach (var follower in _followers.Values.SelectMany(some => some))
+        {
+            follower.EndIfStuck(now);
+        }
     }
 
     /// <summary>Whether an ingestion has begun to listen since this was asked last: it knows of none of our tenants.</summary>
@@ -95,7 +105,7 @@ internal sealed partial class StreamHub
                 HandOn(tenant, root.GetProperty("readings"), followers);
             }
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or ArgumentException)
         {
             LogUnreadable(exception.Message);
         }

@@ -2,7 +2,7 @@ using System.Text.Json;
 using EasySmart.ServiceDefaults;
 using EasySmart.TelemetryQuery.Values;
 
-namespace EasySmart.TelemetryQuery.Stream;
+namespace EasySmart.TelemetryQuery.Streams;
 
 /// <summary>What a stream is told: a reading, or that it may have missed some.</summary>
 internal abstract record Notice;

@@ -1,4 +1,4 @@
-namespace EasySmart.TelemetryQuery.Stream;
+namespace EasySmart.TelemetryQuery.Streams;
 
 /// <summary>Why this service ends a stream; what the event <c>end</c> says.</summary>
 /// <param name="Code">For programs.</param>

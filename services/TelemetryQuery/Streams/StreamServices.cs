@@ -1,4 +1,4 @@
-namespace EasySmart.TelemetryQuery.Stream;
+namespace EasySmart.TelemetryQuery.Streams;
 
 /// <summary>The parts of the live stream.</summary>
 internal static class StreamServices

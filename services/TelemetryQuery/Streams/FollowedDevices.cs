@@ -4,7 +4,7 @@ using EasySmart.TelemetryQuery.Values;
 using Microsoft.AspNetCore.Mvc;
 using Npgsql;
 
-namespace EasySmart.TelemetryQuery.Stream;
+namespace EasySmart.TelemetryQuery.Streams;
 
 /// <summary>Whose readings are followed: one device, several, or without any of these the whole tenant's.</summary>
 public sealed record FollowedDevices
