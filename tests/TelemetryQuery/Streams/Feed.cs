@@ -46,11 +46,11 @@ internal sealed class Feed(QueryHost host, Guid tenant)
 
     public Task AnnounceAsync(string notice) => CommandAsync("SELECT pg_notify('readings', $1)", notice);
 
-    /// <summary>Announces so many readings, each with this much text.</summary>
-    public Task AnnounceManyAsync(Guid device, int count, int characters)
+    /// <summary>Announces so many readings, a microsecond apart from the first, each with this much text.</summary>
+    public Task AnnounceManyAsync(Guid device, int first, int count, int characters)
     {
         var notice = Notice($$$"""{"device":"{{{device}}}","slot":0,"time":%s,"received":{{{Micros(DateTimeOffset.UtcNow)}}},"value":{"text":"{{{new string('x', characters)}}}"}}""");
-        return CommandAsync("SELECT pg_notify('readings', format($1, n)) FROM generate_series(1, $2) n", notice, count);
+        return CommandAsync("SELECT pg_notify('readings', format($1, n)) FROM generate_series($2, $3) n", notice, first, first + count - 1);
     }
 
     /// <summary>Which tenants the service says that it follows, from now on.</summary>

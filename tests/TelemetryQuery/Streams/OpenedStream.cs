@@ -9,6 +9,7 @@ internal sealed class OpenedStream : IAsyncDisposable
 {
     private readonly HttpResponseMessage _answer;
     private readonly Channel<SseItem<string>> _events = Channel.CreateUnbounded<SseItem<string>>();
+    private readonly CancellationTokenSource _closing = new();
     private Task _reading = Task.CompletedTask;
 
     private OpenedStream(HttpResponseMessage answer) => _answer = answer;
@@ -82,16 +83,18 @@ internal sealed class OpenedStream : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _answer.Dispose();
+        await _closing.CancelAsync();
         await _reading;
+        _answer.Dispose();
+        _closing.Dispose();
     }
 
     private async Task ReadAsync()
     {
         try
         {
-            await using var body = await _answer.Content.ReadAsStreamAsync();
-            await foreach (var next in SseParser.Create(body).EnumerateAsync())
+            await using var body = await _answer.Content.ReadAsStreamAsync(_closing.Token);
+            await foreach (var next in SseParser.Create(body).EnumerateAsync(_closing.Token))
             {
                 _events.Writer.TryWrite(next);
             }
