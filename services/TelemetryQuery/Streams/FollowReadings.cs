@@ -11,7 +11,7 @@ namespace EasySmart.TelemetryQuery.Streams;
 
 /// <summary>
 /// <c>GET /telemetry/stream</c>: readings as they are stored, as server-sent events, of one device, of several or of the whole tenant. Event
-/// <c>reading</c>: <c>{device_id, slot, value, timestamp}</c>, late ones too. <c>ping</c>: nothing happened, every 15 seconds; the first one
+/// <c>reading</c>: <c>{device_id, slot, value, timestamp}</c>, late ones too. <c>ping</c>: every 15 seconds, and at once; that first one
 /// names in <c>not_found</c> which of <c>device_ids</c> are unknown or inactive. <c>gap</c>: <c>{from, to, reason}</c>, readings that arrived
 /// then may be missing here (<c>too_old</c>: more than an hour ago; <c>too_many</c>: more than 10,000) and are in the history. <c>end</c>:
 /// <c>{code, message}</c>, the last event (<c>slow_reader</c>, <c>expired</c> after an hour, <c>stopping</c>); connect again. The id of the

@@ -46,17 +46,7 @@ internal sealed class StoredReadings(NpgsqlDataSource database)
             query.Parameters.Add(new() { Value = devices.ToArray() });
         }
 
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        patience.CancelAfter(Patience);
-        var readings = new List<LiveReading>();
-        await using var reader = await database.QueryTenantAsync(tenant, query, patience.Token);
-        while (await reader.ReadAsync(patience.Token))
-        {
-            readings.Add(new LiveReading(
-                reader.GetGuid(0), reader.GetInt16(1), reader.GetFieldValue<DateTimeOffset>(2), reader.GetFieldValue<DateTimeOffset>(3),
-                await reader.IsDBNullAsync(4, patience.Token) ? null : reader.GetString(4), reading => ValueAsync(tenant, reading)));
-        }
-
+        var readings = await ReadAsync(tenant, query, cancellation);
         var more = readings.Count > Most;
         readings.Sort((a, b) => a.Received.CompareTo(b.Received));
         return (more ? readings[1..] : readings, more);
@@ -72,5 +62,28 @@ internal sealed class StoredReadings(NpgsqlDataSource database)
         using var patience = new CancellationTokenSource(Patience);
         await using var found = await database.QueryTenantAsync(tenant, query, patience.Token);
         return await found.ReadAsync(patience.Token) ? found.GetString(0) : null;
+    }
+
+    private async Task<List<LiveReading>> ReadAsync(Guid tenant, NpgsqlBatchCommand query, CancellationToken cancellation)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        patience.CancelAfter(Patience);
+        var readings = new List<LiveReading>();
+        try
+        {
+            await using var reader = await database.QueryTenantAsync(tenant, query, patience.Token);
+            while (await reader.ReadAsync(patience.Token))
+            {
+                readings.Add(new LiveReading(
+                    reader.GetGuid(0), reader.GetInt16(1), reader.GetFieldValue<DateTimeOffset>(2), reader.GetFieldValue<DateTimeOffset>(3),
+                    reader.IsDBNull(4) ? null : reader.GetString(4), reading => ValueAsync(tenant, reading)));
+            }
+
+            return readings;
+        }
+        catch (OperationCanceledException slow) when (!cancellation.IsCancellationRequested)
+        {
+            throw new TimeoutException("The database takes too long to say what was stored lately", slow);
+        }
     }
 }

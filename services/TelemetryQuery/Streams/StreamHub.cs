@@ -11,9 +11,6 @@ internal sealed partial class StreamHub
     /// <summary>Here this service names the tenants that it follows.</summary>
     private const string Watching = "readers";
 
-    // A payload is nested 256 deep at most, and it stands in a reading in a list.
-    private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 300 };
-
     private readonly NpgsqlDataSource _database;
     private readonly StoredReadings _stored;
     private readonly StreamMetrics _metrics;
@@ -93,16 +90,22 @@ internal sealed partial class StreamHub
     {
         try
         {
-            using var document = JsonDocument.Parse(announcement, Deep);
+            using var document = JsonDocument.Parse(announcement, Announcement.Deep);
             var root = document.RootElement;
-            if (root.TryGetProperty("joined", out _))
+            if (Announcement.IsJoining(root, out var since))
             {
-                Disturb(root.TryGetProperty("since", out var since) ? Position.Of(since.GetInt64()) : null);
+                Disturb(since);
                 Volatile.Write(ref _joined, true);
             }
-            else if (root.GetProperty("tenant").GetGuid() is var tenant && _followers.TryGetValue(tenant, out var followers))
+            else if (Announcement.TenantOf(root) is var tenant && _followers.TryGetValue(tenant, out var followers))
             {
-                HandOn(tenant, root.GetProperty("readings"), followers);
+                foreach (var reading in Announcement.ReadingsOf(root, reading => _stored.ValueAsync(tenant, reading)))
+                {
+                    foreach (var follower in followers.Where(follower => follower.Wants(reading)))
+                    {
+                        follower.Tell(reading);
+                    }
+                }
             }
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or ArgumentException)
@@ -117,27 +120,6 @@ internal sealed partial class StreamHub
         foreach (var follower in _followers.Values.SelectMany(some => some))
         {
             follower.Tell(new Disturbance(since));
-        }
-    }
-
-    private void HandOn(Guid tenant, JsonElement readings, ImmutableHashSet<Follower> followers)
-    {
-        foreach (var told in readings.EnumerateArray())
-        {
-            var reading = new LiveReading(
-                told.GetProperty("device").GetGuid(),
-                told.GetProperty("slot").GetInt16(),
-                Position.Of(told.GetProperty("time").GetInt64()),
-                Position.Of(told.GetProperty("received").GetInt64()),
-                told.TryGetProperty("value", out var value) ? value.GetRawText() : null,
-                reading => _stored.ValueAsync(tenant, reading));
-            foreach (var follower in followers)
-            {
-                if (follower.Wants(reading))
-                {
-                    follower.Tell(reading);
-                }
-            }
         }
     }
 

@@ -75,6 +75,6 @@ public sealed class StreamTests(ITestOutputHelper output)
     }
 
     // At QoS 0, as the firmware does: nothing is waited for but the reading.
-    private static Task PublishAsync(IMqttClient client, Device device, int number) => client.PublishStringAsync(
+    private static async Task PublishAsync(IMqttClient client, Device device, int number) => await client.PublishStringAsync(
         device.Slot(0), $$"""{"value":{{number}}}""", MqttQualityOfServiceLevel.AtMostOnce, cancellationToken: Cancellation);
 }
