@@ -1,3 +1,4 @@
+using EasySmart.Ingestion.Announcements;
 using EasySmart.Ingestion.Batches;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Mqtt;
@@ -51,6 +52,8 @@ internal static class IngestionServices
         services.AddSingleton<RecentDeliveries>();
         services.AddSingleton<Acknowledger>();
         services.AddSingleton<TelemetrySession>();
+        services.AddSingleton<WatchedTenants>();
+        services.AddHostedService<WatchListener>();
         services.AddSingleton<BatchWriter>();
         services.AddSingleton<Batcher>();
         services.AddSingleton<Reception>();

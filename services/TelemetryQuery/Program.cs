@@ -3,6 +3,7 @@ using EasySmart.ServiceDefaults.Postgres;
 using EasySmart.TelemetryQuery;
 using EasySmart.TelemetryQuery.Aggregates;
 using EasySmart.TelemetryQuery.Limits;
+using EasySmart.TelemetryQuery.Streams;
 using EasySmart.TelemetryQuery.Values;
 
 var builder = WebApplication.CreateBuilder(args);
@@ -12,6 +13,7 @@ builder.AddPostgres(migrations: null, callersOnly: true, Statements.Bound);
 builder.AddQueryLimits();
 builder.Services.AddHostedService<ViewsGate>();
 builder.Services.AddAggregates();
+builder.Services.AddStreams();
 builder.Services.AddValidation();
 
 var app = builder.Build();

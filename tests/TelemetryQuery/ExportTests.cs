@@ -15,7 +15,7 @@ public sealed class ExportTests(QueryHost host)
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    private readonly Series _series = new(host);
+    private readonly StoredSeries _series = new(host);
 
     [Fact]
     public async Task Each_format_holds_what_history_holds_slot_by_slot()

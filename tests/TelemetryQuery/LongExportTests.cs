@@ -11,7 +11,7 @@ public sealed class LongExportTests(QueryHost host)
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    private readonly Series _series = new(host);
+    private readonly StoredSeries _series = new(host);
 
     [Theory]
     [InlineData("csv")]

@@ -70,6 +70,8 @@ public sealed class StartTests(QueryHost host)
             await Envelope.AssertAsync(answer, 503, "service_unavailable");
             return true;
         });
+        // Said before the stream begins; one that has begun goes on and looks later.
+        await Envelope.AssertAsync(await client.GetAsync("/telemetry/stream", Cancellation), 503, "service_unavailable");
     }
 
     private ChangedHost With(string connectionString) =>

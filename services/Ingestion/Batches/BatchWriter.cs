@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using EasySmart.Ingestion.Announcements;
 using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Parsing;
 using EasySmart.Ingestion.Rejected;
@@ -17,6 +18,7 @@ internal sealed partial class BatchWriter(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database,
     RecentDeliveries recent,
     ErrorNotices notices,
+    WatchedTenants watched,
     IngestionMetrics metrics,
     TimeProvider clock,
     ILogger<BatchWriter> logger)
@@ -136,7 +138,10 @@ internal sealed partial class BatchWriter(
             var now = clock.GetUtcNow();
             await RunAsync(
                 transaction,
-                [LatestUpsert.Of(stored), recent.Recording(stored), LateQuarters.Of(stored, now), usage.Keeping(), usage.PublishingSeen(now)],
+                [
+                    LatestUpsert.Of(stored), recent.Recording(stored), LateQuarters.Of(stored, now), usage.Keeping(), usage.PublishingSeen(now),
+                    Announcement.Of(stored, watched),
+                ],
                 cancellation);
         }
 

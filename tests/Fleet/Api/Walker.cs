@@ -12,7 +12,8 @@ namespace EasySmart.Fleet.Tests.Api;
 internal sealed class Walker(string? token)
 {
     // A body that is refused unread is not sent at all: the client asks first, and waits for the answer.
-    private static readonly HttpClient Http = new(new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(1) })
+    private static readonly HttpClient Http = new(
+        new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(1), ResponseDrainTimeout = TimeSpan.Zero })
     {
         BaseAddress = Fleet.Gateway,
     };
@@ -46,7 +47,17 @@ internal sealed class Walker(string? token)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         }
 
-        return await Http.SendAsync(request, TestContext.Current.CancellationToken);
+        var answer = await Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        if (answer.Content.Headers.ContentType?.MediaType == "text/event-stream")
+        {
+            // It has no end: that it has begun is all that a walk can see.
+            answer.Content.Dispose();
+            answer.Content = null;
+            return answer;
+        }
+
+        await answer.Content.LoadIntoBufferAsync(TestContext.Current.CancellationToken).WaitAsync(Http.Timeout, TestContext.Current.CancellationToken);
+        return answer;
     }
 
     /// <summary>A body as the document's examples make it.</summary>

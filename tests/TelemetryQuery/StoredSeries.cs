@@ -6,7 +6,7 @@ using NpgsqlTypes;
 namespace EasySmart.TelemetryQuery.Tests;
 
 /// <summary>A device of a tenant's own with readings, as many as a test wants, written as ingestion writes them.</summary>
-public sealed class Series(QueryHost host)
+public sealed class StoredSeries(QueryHost host)
 {
     private readonly Plant _plant = new(host);
 
