@@ -47,7 +47,8 @@ internal sealed partial class AnnouncementListener(NpgsqlDataSource database, St
             // An answer came, so the connection lives, and what was announced before came first.
             hub.HeardUntil = asked;
             hub.EndStuck();
-            while (!hub.HasJoined() && asked + Period - clock.GetUtcNow() is var left && left > TimeSpan.Zero)
+            // Less than a millisecond would be taken for no limit at all.
+            while (!hub.HasJoined() && asked + Period - clock.GetUtcNow() is var left && left.TotalMilliseconds >= 1)
             {
                 await connection.WaitAsync(left, stopping);
             }
