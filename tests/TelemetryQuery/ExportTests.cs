@@ -10,8 +10,8 @@ namespace EasySmart.TelemetryQuery.Tests;
 /// <summary>Readings as a file, read back by readers that know nothing of how it was written.</summary>
 public sealed class ExportTests(QueryHost host)
 {
-    private static readonly DateTimeOffset Start = Series.Start;
-    private static readonly string Range = Series.Range(Start, Start.AddDays(30));
+    private static readonly DateTimeOffset Start = StoredSeries.Start;
+    private static readonly string Range = StoredSeries.Range(Start, Start.AddDays(30));
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

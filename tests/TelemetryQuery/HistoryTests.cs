@@ -6,7 +6,7 @@ namespace EasySmart.TelemetryQuery.Tests;
 /// <summary>A slot's readings, page by page.</summary>
 public sealed class HistoryTests(QueryHost host)
 {
-    private static readonly DateTimeOffset Start = Series.Start;
+    private static readonly DateTimeOffset Start = StoredSeries.Start;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -24,7 +24,7 @@ public sealed class HistoryTests(QueryHost host)
         await _series.AddAsync(8, Start, 10);
         var written = 0;
         var all = await _series.HistoryAsync(
-            $"slot=7&limit=301&order={order}&{Series.Range(Start.AddDays(-400), Start.AddDays(150))}",
+            $"slot=7&limit=301&order={order}&{StoredSeries.Range(Start.AddDays(-400), Start.AddDays(150))}",
             // Beside every reading that there was, before the place and after it.
             () => _series.AddOneAsync(7, Start.AddSeconds(30).AddMinutes(250 * written++), "\"late\""));
 
@@ -43,7 +43,7 @@ public sealed class HistoryTests(QueryHost host)
     {
         await _series.WithDeviceAsync();
         await _series.AddAsync(0, Start, 1000);
-        var range = Series.Range(Start, Start.AddDays(1));
+        var range = StoredSeries.Range(Start, Start.AddDays(1));
         using (var whole = await _series.Reader.GetAsync($"/telemetry/history?device_id={_series.Device}&slot=0&{range}", Cancellation))
         {
             Assert.False(whole.Headers.Contains("Link"));
@@ -121,7 +121,7 @@ public sealed class HistoryTests(QueryHost host)
         await _series.WithDeviceAsync();
         await _series.AddTextAsync(0, Start, 200, 60_000);
         var pages = 1;
-        var all = await _series.HistoryAsync($"slot=0&limit=10000&order=asc&{Series.Range(Start, Start.AddDays(1))}", () => Task.FromResult(pages++));
+        var all = await _series.HistoryAsync($"slot=0&limit=10000&order=asc&{StoredSeries.Range(Start, Start.AddDays(1))}", () => Task.FromResult(pages++));
         Assert.True(pages > 2);
         Assert.Equal(Enumerable.Range(0, 200), all.Select(r => r.GetProperty("value").GetProperty("value").GetInt32()));
     }
@@ -137,7 +137,7 @@ public sealed class HistoryTests(QueryHost host)
                 await host.Reader(Guid.CreateVersion7()).GetAsync($"/telemetry/{route}&device_id={_series.Device}", Cancellation), 404, "not_found");
         }
 
-        Assert.Empty(await _series.HistoryAsync($"slot=1&{Series.Range(Start, Start.AddDays(1))}"));
+        Assert.Empty(await _series.HistoryAsync($"slot=1&{StoredSeries.Range(Start, Start.AddDays(1))}"));
     }
 
     [Theory]
@@ -166,7 +166,7 @@ public sealed class HistoryTests(QueryHost host)
     }
 
     private static async Task<JsonElement> OnlyAsync(HttpClient reader, Guid device) => JsonSerializer.Deserialize<JsonElement[]>(await reader.GetStringAsync(
-        $"/telemetry/history?slot=0&device_id={device}&{Series.Range(Start, Start.AddDays(1))}", Cancellation))!.Single();
+        $"/telemetry/history?slot=0&device_id={device}&{StoredSeries.Range(Start, Start.AddDays(1))}", Cancellation))!.Single();
 
     private static void AssertJsonEqual(string sent, JsonElement value) =>
         Assert.True(JsonElement.DeepEquals(JsonSerializer.Deserialize<JsonElement>(sent), value), $"{sent} came back as {value.GetRawText()}");

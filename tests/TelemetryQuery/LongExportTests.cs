@@ -89,12 +89,12 @@ public sealed class LongExportTests(QueryHost host)
     private async Task FillAsync()
     {
         await _series.WithDeviceAsync();
-        await _series.AddTextAsync(0, Series.Start, Count, TextLength);
+        await _series.AddTextAsync(0, StoredSeries.Start, Count, TextLength);
     }
 
     private async Task<HttpResponseMessage> BeginAsync(HttpClient client, string format)
     {
-        var route = $"/telemetry/export?format={format}&device_id={_series.Device}&{Series.Range(Series.Start, Series.Start.AddDays(30))}";
+        var route = $"/telemetry/export?format={format}&device_id={_series.Device}&{StoredSeries.Range(StoredSeries.Start, StoredSeries.Start.AddDays(30))}";
         var answer = await client.GetAsync(route, HttpCompletionOption.ResponseHeadersRead, Cancellation);
         Assert.True(answer.IsSuccessStatusCode);
         return answer;

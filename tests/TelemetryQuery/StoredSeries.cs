@@ -20,7 +20,7 @@ public sealed class StoredSeries(QueryHost host)
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public async Task<Series> WithDeviceAsync(string? label = null)
+    public async Task<StoredSeries> WithDeviceAsync(string? label = null)
     {
         Device = await _plant.AddDeviceAsync(label);
         return this;

@@ -9,8 +9,6 @@ namespace EasySmart.TelemetryQuery.Streams;
 /// <summary>Whose readings are followed: one device, several, or without any of these the whole tenant's.</summary>
 public sealed record FollowedDevices
 {
-    private const int Most = 200;
-
     /// <summary>One device's id; either this, the label or a list.</summary>
     [FromQuery(Name = "device_id")]
     public Guid? DeviceId { get; init; }
@@ -55,20 +53,9 @@ public sealed record FollowedDevices
     private async Task<(Followed? Followed, ProblemResult? Problem)> FindSeveralAsync(
         Guid tenant, NpgsqlDataSource database, CancellationToken cancellation)
     {
-        var ids = new HashSet<Guid>();
-        foreach (var text in DeviceIds!.SelectMany(list => list.Split(',', StringSplitOptions.TrimEntries)))
+        if (Values.DeviceIds.Refuse(DeviceIds!, out var ids) is { } refused)
         {
-            if (!Guid.TryParse(text, out var id))
-            {
-                return (null, Problem.BadRequest("device_ids", "Must be device ids with commas between them"));
-            }
-
-            ids.Add(id);
-        }
-
-        if (ids.Count > Most)
-        {
-            return (null, Problem.BadRequest("device_ids", $"Must be at most {Most} devices"));
+            return (null, refused);
         }
 
         var query = new NpgsqlBatchCommand("SELECT d.device_id FROM tenant.devices d WHERE d.device_id = ANY($1) AND d.status IN ('claimed', 'active')")
