@@ -31,7 +31,7 @@ internal sealed class OperationErrors : IOpenApiOperationTransformer
         var paged = operation.Parameters?.Any(p => p is { Name: "cursor", In: ParameterLocation.Query }) is true;
         foreach (var response in operation.Responses.Values.OfType<OpenApiResponse>().Where(r => r.Headers is null))
         {
-            response.Headers = paged ? ResponseHeaders.OfPage(document) : ResponseHeaders.OfEveryAnswer(document);
+            response.Headers = paged && response.Content?.ContainsKey("application/json") is true ? ResponseHeaders.OfPage(document) : ResponseHeaders.OfEveryAnswer(document);
         }
 
         var sorted = operation.Responses.OrderBy(r => r.Key, StringComparer.Ordinal).ToList();

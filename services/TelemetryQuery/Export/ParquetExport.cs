@@ -7,7 +7,8 @@ namespace EasySmart.TelemetryQuery.Export;
 internal sealed class ParquetExport : IExportWriter
 {
     private const int GroupRows = 50_000;
-    private const int GroupText = 8 << 20;
+    private const int GroupText = 2 << 20;
+    private const int KeptBytes = 4 << 20;
 
     private static readonly DateTimeDataField Timestamp = new(
         "timestamp", DateTimeFormat.Timestamp, isAdjustedToUTC: true, unit: DateTimeTimeUnit.Micros, isNullable: false);
@@ -26,9 +27,18 @@ internal sealed class ParquetExport : IExportWriter
 
     private ParquetExport(ParquetWriter file) => _file = file;
 
-    public static async Task<IExportWriter> BeginAsync(Stream body) => new ParquetExport(
-        // Whether a dictionary of payloads would pay is seen in the first thousand.
-        await ParquetWriter.CreateAsync(new ParquetSchema(Timestamp, Slot, Value, Payload), new ForwardStream(body), new ParquetOptions { DictionaryEncodingSampleSize = 1000 }));
+    public static async Task<IExportWriter> BeginAsync(Stream body)
+    {
+        var options = new ParquetOptions
+        {
+            // Whether a dictionary of payloads would pay is seen in the first thousand.
+            DictionaryEncodingSampleSize = 1000,
+            // The buffers of a group that are kept for the next one; as the library comes, 80 MiB.
+            MaximumSmallPoolFreeBytes = KeptBytes,
+            MaximumLargePoolFreeBytes = KeptBytes,
+        };
+        return new ParquetExport(await ParquetWriter.CreateAsync(new ParquetSchema(Timestamp, Slot, Value, Payload), new ForwardStream(body), options));
+    }
 
     public async Task WriteAsync(Piece piece, CancellationToken cancellation)
     {
