@@ -46,7 +46,15 @@ internal sealed class Walker(string? token)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         }
 
-        return await Http.SendAsync(request, TestContext.Current.CancellationToken);
+        var answer = await Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        if (answer.Content.Headers.ContentType?.MediaType == "text/event-stream")
+        {
+            // It has no end that one could wait for.
+            answer.Content.Dispose();
+            answer.Content = new StringContent("");
+        }
+
+        return answer;
     }
 
     /// <summary>A body as the document's examples make it.</summary>
