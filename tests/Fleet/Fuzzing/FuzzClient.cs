@@ -11,12 +11,7 @@ internal sealed class FuzzClient : IDisposable
     // Whatever takes longer hangs; this machine may be busy.
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
-    // What is not read to its end is closed at once.
-    private readonly HttpClient _http = new(new SocketsHttpHandler { MaxConnectionsPerServer = 16, ResponseDrainTimeout = TimeSpan.Zero })
-    {
-        BaseAddress = Fleet.Gateway,
-        Timeout = Deadline,
-    };
+    private readonly HttpClient _http = new(new SocketsHttpHandler { MaxConnectionsPerServer = 16 }) { BaseAddress = Fleet.Gateway, Timeout = Deadline };
     private string _tenant = "";
     private string _tenantId = "";
     private string _operator = "";
@@ -44,15 +39,9 @@ internal sealed class FuzzClient : IDisposable
         try
         {
             using var request = RequestOf(input);
+            // Not to the end: a live stream has none.
             using var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancellation);
             var status = (int)answer.StatusCode;
-            if (answer.Content.Headers.ContentType?.MediaType == "text/event-stream")
-            {
-                // It has no end, so its head is all that is looked at.
-                return (status, null);
-            }
-
-            await answer.Content.LoadIntoBufferAsync(Cancellation).WaitAsync(Deadline, Cancellation);
             // What Kestrel takes for no request at all, it answers by itself: a path with a zero byte, a request line that is too long.
             var bare = (status == 400 && input.Target.Contains("%00", StringComparison.Ordinal)) || (status == 414 && input.Target.Length > 8_000);
             if (status < 400 || (bare && !answer.Headers.Contains("X-Request-ID")))
