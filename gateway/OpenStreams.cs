@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace EasySmart.Gateway;
 
@@ -32,6 +33,8 @@ internal sealed class OpenStreams(TimeProvider clock)
         end.CancelAfter(left is not { } time || time > Longest ? Timeout.InfiniteTimeSpan : time > TimeSpan.Zero ? time : TimeSpan.Zero);
         _open[end] = principal;
         context.Response.RegisterForDispose(new Forgetting(this, end));
+        // Who reads slowly is told so by the service, and not cut off without a word.
+        context.Features.Get<IHttpMinResponseDataRateFeature>()?.MinDataRate = null;
         // A proxy before us that gathers answers would hold events back.
         context.Response.Headers["X-Accel-Buffering"] = "no";
         return true;
