@@ -22,9 +22,9 @@ internal sealed record RollupSeries(HttpClient Reader, Guid Device, string Label
         var other = await plant.AddDeviceAsync();
         (Guid Tenant, Guid Device, short Slot)[] all =
             [(plant.Tenant, device, Slot), (plant.Tenant, device, Slot + 1), (stranger.Tenant, device, Slot), (plant.Tenant, other, Slot)];
-        // In the others the same times with other values, and some a second later.
+        // In the others the same times with other values, and some times a second later.
         var others = @case.Readings.Where((_, i) => i % 3 == 0).SelectMany(r => Enumerable.Range(1, all.Length - 1)
-            .Select(s => r with { Series = s, Value = r.Value + (1000 * s), Time = r.Time.AddSeconds(r.Time.Second % 2) }));
+            .Select(s => r with { Series = s, Value = r.Value + (1000 * s), Time = r.Time.AddSeconds(r.Time.Second % 2) })).DistinctBy(r => (r.Series, r.Time));
         var isLate = @case.Readings.Concat(others).ToLookup(r => r.Arrival != Arrival.InTime && r.Time < @case.RolledUntil);
         var again = isLate[true].Where(r => r.Arrival == Arrival.LateAndRolledUpAgain);
 
