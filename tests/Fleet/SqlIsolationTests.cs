@@ -20,11 +20,13 @@ public sealed class SqlIsolationTests
     private static readonly Dictionary<string, string> NoTenants = new()
     {
         ["public.schema_migrations"] = "the names of the migrations that were applied",
+        ["tenant.rollup_progress"] = "until when the quarter hours of all tenants are rolled up: one time",
     };
 
     private static readonly Dictionary<string, string> WithoutRowSecurity = new()
     {
         ["telemetry/public.readings"] = "a hypertable that may be compressed cannot have it; no caller's role has any right on it",
+        ["telemetry/public.rollups"] = "as with the readings",
     };
 
     // What a tenant that provisioned a device and published must find filled; without, seeing nothing would prove nothing.
@@ -34,7 +36,7 @@ public sealed class SqlIsolationTests
         ["devices"] = ["public.devices", "public.credentials", "public.tenant_quotas"],
         ["billing"] = ["public.tenant_plans", "public.usage_minutes"],
         ["notifier"] = ["public.notifications"],
-        ["telemetry"] = ["public.rejections", "public.devices", "tenant.devices", "tenant.latest", "tenant.readings"],
+        ["telemetry"] = ["public.rejections", "public.devices", "tenant.devices", "tenant.latest", "tenant.readings", "tenant.rollups"],
     };
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -92,6 +94,8 @@ public sealed class SqlIsolationTests
         var device = await tenant.ProvisionAsync();
         await Mosquitto.PublishAsync(device, device.Slot(0), ["""{"value": 1}""", "not JSON"]);
         await tenant.ReadsBackAsync(device, 0, """{"value": 1}""");
+        // Rolled up within seconds, because it comes late.
+        await Mosquitto.PublishAsync(device, device.Slot(1), [$$"""{"value": 1, "ts": {{DateTimeOffset.UtcNow.AddHours(-2).ToUnixTimeMilliseconds()}}}"""]);
         foreach (var catalog in await Catalog.AllAsync())
         {
             await using var closed = catalog;
