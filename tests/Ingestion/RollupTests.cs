@@ -63,7 +63,7 @@ public sealed class RollupTests(IngestionHost host)
         await using var connection = await writer.OpenConnectionAsync(Cancellation);
         await using var transaction = await connection.BeginTransactionAsync(Cancellation);
         // As a batch does that was written while the quarter was open: no mark.
-        await StoreAsync(transaction, device, Quarter, 5);
+        await StoreAsync(transaction, device, 0, Quarter, 5);
         await SetBackAsync(own);
 
         // Both see the quarters closed, and may look as often as they like.
@@ -121,6 +121,35 @@ public sealed class RollupTests(IngestionHost host)
             == $"{Quarter:HH:mm} 1 1 1 1 1 1; {Quarter.AddSeconds(90_000):HH:mm} 1 3 3 3 3 3");
     }
 
+    [Fact]
+    public async Task More_series_than_one_transaction_takes_are_all_rolled_up_by_whichever_instance_is_at_it()
+    {
+        await using var own = await new ScriptedHost().StartAsync();
+        var device = own.Owner.Put(_tenant);
+        await using var source = NpgsqlDataSource.Create(own.Database.For("ingestion_system"));
+        await using (var connection = await source.OpenConnectionAsync(Cancellation))
+        await using (var transaction = await connection.BeginTransactionAsync(Cancellation))
+        {
+            for (short slot = 0; slot <= 2 * SeriesRange.Most; slot++)
+            {
+                await StoreAsync(transaction, device, slot, Quarter, slot);
+            }
+
+            await transaction.CommitAsync(Cancellation);
+        }
+
+        await SetBackAsync(own);
+        var other = RollerOn(own, source);
+        await Eventually.TrueAsync(async () =>
+        {
+            await other.RollAsync(Cancellation);
+            return await own.ScalarAsync<DateTime>("SELECT rolled_until FROM rollup_progress") > Quarter.AddDays(1);
+        });
+        Assert.Equal(
+            2 * SeriesRange.Most + 1,
+            await own.ScalarAsync<long>("SELECT count(*) FROM rollups WHERE count = 1 AND sum = slot AND quarter = $1", Quarter.UtcDateTime));
+    }
+
     /// <summary>Stands in every roller's way until it is disposed.</summary>
     private static async Task<NpgsqlConnection> HoldRollersAsync(ScriptedHost own)
     {
@@ -140,18 +169,18 @@ public sealed class RollupTests(IngestionHost host)
     private static string Series(params (double Second, string Value)[] readings) => $"[{string.Join(',', readings.Select(r =>
         $$"""{"ts":{{Quarter.AddSeconds(r.Second).ToUnixTimeMilliseconds()}},"value":{{r.Value}}}"""))}]";
 
-    private static async Task StoreAsync(NpgsqlTransaction transaction, TestOwner.Device device, DateTimeOffset time, double value)
+    private static async Task StoreAsync(NpgsqlTransaction transaction, TestOwner.Device device, short slot, DateTimeOffset time, double value)
     {
         await using var command = new NpgsqlCommand(
             """
             WITH stored AS (
-                INSERT INTO readings (tenant_id, device_id, slot, time, received_at, form, value, bytes) VALUES ($1, $2, 0, $3, $3, 1, $4, 9))
-            INSERT INTO latest (tenant_id, device_id, slot, time, received_at, form, value) VALUES ($1, $2, 0, $3, $3, 1, $4)
+                INSERT INTO readings (tenant_id, device_id, slot, time, received_at, form, value, bytes) VALUES ($1, $2, $5, $3, $3, 1, $4, 9))
+            INSERT INTO latest (tenant_id, device_id, slot, time, received_at, form, value) VALUES ($1, $2, $5, $3, $3, 1, $4)
             """,
             transaction.Connection,
             transaction)
         {
-            Parameters = { new() { Value = device.TenantId }, new() { Value = device.DeviceId }, new() { Value = time }, new() { Value = value } },
+            Parameters = { new() { Value = device.TenantId }, new() { Value = device.DeviceId }, new() { Value = time }, new() { Value = value }, new() { Value = slot } },
         };
         await command.ExecuteNonQueryAsync(Cancellation);
     }

@@ -1,11 +1,25 @@
--- The number that a payload kept as JSON holds, where it holds one: so that aggregates read one column for every form.
+-- The number that a payload kept as JSON holds, where it holds one that fits a double: so that aggregates read one column for every form.
+-- What is closer to 0 than a double can be is 0; the cast would fail.
+CREATE FUNCTION number_in(payload jsonb) RETURNS double precision
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+    DECLARE
+        held jsonb := CASE jsonb_typeof(payload) WHEN 'object' THEN payload -> 'value' ELSE payload END;
+        size numeric;
+    BEGIN
+        IF jsonb_typeof(held) IS DISTINCT FROM 'number' THEN
+            RETURN NULL;
+        END IF;
+        size := abs(held::numeric);
+        RETURN CASE
+            WHEN size < 2.4703282292062328e-324 THEN 0
+            WHEN size < 1.797693134862315807e308 THEN held::numeric::double precision
+        END;
+    END $$;
 ALTER TABLE readings DROP CONSTRAINT readings_check;
-UPDATE readings SET value = number.value::float8
-FROM (SELECT tenant_id, device_id, slot, time, (CASE jsonb_typeof(payload) WHEN 'object' THEN payload -> 'value' ELSE payload END)::numeric AS value
-      FROM readings
-      WHERE form = 0 AND jsonb_typeof(CASE jsonb_typeof(payload) WHEN 'object' THEN payload -> 'value' ELSE payload END) = 'number') AS number
-WHERE form = 0 AND abs(number.value) < 1.7e308
-    AND (readings.tenant_id, readings.device_id, readings.slot, readings.time) = (number.tenant_id, number.device_id, number.slot, number.time);
+UPDATE readings SET value = number_in(payload) WHERE form = 0 AND jsonb_typeof(payload) IN ('object', 'number');
+UPDATE latest SET value = number_in(payload) WHERE form = 0;
+DROP FUNCTION number_in;
 ALTER TABLE readings ADD CONSTRAINT readings_form
     CHECK (CASE form WHEN 0 THEN payload IS NOT NULL ELSE form IN (1, 2) AND value IS NOT NULL AND payload IS NULL END);
 
@@ -27,49 +41,51 @@ SELECT create_hypertable('rollups', by_range('quarter', interval '28 days'), cre
 CREATE UNIQUE INDEX rollups_series ON rollups (tenant_id, device_id, slot, quarter) INCLUDE (count, sum, min, max, first, last);
 GRANT SELECT, INSERT, UPDATE, DELETE ON rollups TO {{system}};
 
--- Makes the rollups of series, each between two quarters' beginnings, what their readings are now. Numbers beyond 1e300 are stored and
--- shown, and in no rollup: their sum would have no place in a double. Each time planned for its own times, so that chunks of others are not
--- even opened; and always by the index of the readings, whose tables are large and whose ranges are small.
-CREATE FUNCTION roll_up(tenants uuid[], devices uuid[], slots smallint[], since timestamptz[], until timestamptz[]) RETURNS void
+-- Makes the rollups of several series, each between two quarters' beginnings, what its readings are now. Numbers beyond 1e300 are stored and
+-- shown, and in no rollup: their sum would have no place in a double.
+-- Planned for each call with the whole of its time known: a plan for any time would open every chunk there is. Each series is looked up
+-- in the indexes, whatever the planner thinks of chunks that it has no statistics of yet.
+CREATE FUNCTION roll_up(tenants uuid[], devices uuid[], slots smallint[], sinces timestamptz[], untils timestamptz[]) RETURNS void
     LANGUAGE plpgsql
-    SET plan_cache_mode = force_custom_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET plan_cache_mode = force_custom_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
     AS $$
     DECLARE
-        first_time CONSTANT timestamptz := (SELECT min(t) FROM unnest(since) AS t);
-        end_time CONSTANT timestamptz := (SELECT max(t) FROM unnest(until) AS t);
+        earliest timestamptz := (SELECT min(t) FROM unnest(sinces) t);
+        latest   timestamptz := (SELECT max(t) FROM unnest(untils) t);
     BEGIN
+        WITH series AS MATERIALIZED (
+            SELECT * FROM unnest(tenants, devices, slots, sinces, untils) AS s (tenant_id, device_id, slot, since, until)),
+        now_are AS MATERIALIZED (
+            SELECT s.tenant_id, s.device_id, s.slot, q.*
+            FROM series s CROSS JOIN LATERAL (
+                SELECT date_bin('15 minutes', r.time, timestamptz 'epoch') AS quarter, count(*), sum(r.value), min(r.value), max(r.value),
+                    first(r.value, r.time), last(r.value, r.time)
+                FROM readings r
+                WHERE r.tenant_id = s.tenant_id AND r.device_id = s.device_id AND r.slot = s.slot
+                    AND r.time >= s.since AND r.time < s.until AND r.time >= earliest AND r.time < latest
+                    AND r.value BETWEEN -1e300 AND 1e300
+                GROUP BY 1) AS q),
+        were AS (
+            SELECT s.tenant_id, s.device_id, s.slot, old.quarter FROM series s JOIN rollups old USING (tenant_id, device_id, slot)
+            WHERE old.quarter >= s.since AND old.quarter < s.until AND old.quarter >= earliest AND old.quarter < latest),
+        gone AS (
+            DELETE FROM rollups old
+            USING (SELECT * FROM were EXCEPT SELECT tenant_id, device_id, slot, quarter FROM now_are) AS none
+            WHERE (old.tenant_id, old.device_id, old.slot, old.quarter) = (none.tenant_id, none.device_id, none.slot, none.quarter)
+                AND old.quarter >= earliest AND old.quarter < latest)
         INSERT INTO rollups AS old (tenant_id, device_id, slot, quarter, count, sum, min, max, first, last)
-        SELECT series.tenant_id, series.device_id, series.slot, numbers.*
-        FROM unnest(tenants, devices, slots, since, until) AS series (tenant_id, device_id, slot, since, until)
-        CROSS JOIN LATERAL (
-            SELECT date_bin('15 minutes', r.time, timestamptz 'epoch'), count(*), sum(r.value), min(r.value), max(r.value),
-                first(r.value, r.time), last(r.value, r.time)
-            FROM readings r
-            WHERE r.tenant_id = series.tenant_id AND r.device_id = series.device_id AND r.slot = series.slot
-                AND r.time >= series.since AND r.time < series.until AND r.time >= first_time AND r.time < end_time
-                AND r.value BETWEEN -1e300 AND 1e300
-            GROUP BY 1) AS numbers
+        SELECT * FROM now_are
         ON CONFLICT (tenant_id, device_id, slot, quarter) DO UPDATE
             SET count = excluded.count, sum = excluded.sum, min = excluded.min, max = excluded.max, first = excluded.first, last = excluded.last
             WHERE (old.count, old.sum, old.min, old.max, old.first, old.last)
                 IS DISTINCT FROM (excluded.count, excluded.sum, excluded.min, excluded.max, excluded.first, excluded.last);
-        DELETE FROM rollups old
-        USING unnest(tenants, devices, slots, since, until) AS series (tenant_id, device_id, slot, since, until)
-        WHERE old.tenant_id = series.tenant_id AND old.device_id = series.device_id AND old.slot = series.slot
-            AND old.quarter >= series.since AND old.quarter < series.until AND old.quarter >= first_time AND old.quarter < end_time
-            AND NOT EXISTS (
-                SELECT FROM readings r
-                WHERE r.tenant_id = old.tenant_id AND r.device_id = old.device_id AND r.slot = old.slot
-                    AND r.time >= old.quarter AND r.time < old.quarter + interval '15 minutes' AND r.time >= first_time AND r.time < end_time
-                    AND r.value BETWEEN -1e300 AND 1e300);
-    END
-    $$;
+    END $$;
 GRANT EXECUTE ON FUNCTION roll_up TO {{system}};
 
 -- Every quarter that ended by then is in rollups, but for those in rollups_due; what is later, and what is due, is read from the readings.
 -- Setting it back has the rollups from there on made anew.
 CREATE TABLE rollup_progress (
-    rolled_until timestamptz NOT NULL,
+    rolled_until timestamptz NOT NULL CHECK (rolled_until = date_bin('15 minutes', rolled_until, 'epoch')),
     is_only_row  boolean PRIMARY KEY DEFAULT true CHECK (is_only_row)
 );
 INSERT INTO rollup_progress (rolled_until)
