@@ -46,6 +46,33 @@ public sealed class EndTests(QueryHost host)
     }
 
     [Fact]
+    public async Task Who_does_not_read_is_told_so_and_cut_off()
+    {
+        // Time stands still, or a busy machine would use up what the slow one has left to read why.
+        await using var own = new OwnHost(host.Settings) { Clock = new FakeTimeProvider(DateTimeOffset.UtcNow) };
+        await own.InitializeAsync();
+        var (device, feed) = (await _plant.AddDeviceAsync(), new Feed(host, _plant.Tenant));
+        await using var slow = await OpenedStream.OpenUnreadAsync(Reader(own));
+        await using var other = await OpenedStream.OpenAsync(Reader(own));
+        // As much as lies in the sockets' buffers, and more than the stream holds; little enough at once for whoever does read.
+        for (var first = 0; first < 18_000; first += 2_000)
+        {
+            await feed.AnnounceManyAsync(device, first, 2_000, characters: first < 6_000 ? 7_000 : 1);
+            for (var i = 0; i < 2_000; i++)
+            {
+                await other.NextAsync("reading");
+            }
+        }
+
+        slow.Read();
+        Assert.Equal("slow_reader", CodeOf((await slow.NextAsync("end")).Data));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => slow.NextAsync("ping"));
+        await feed.TellAsync(device, 1);
+        Assert.Equal(1, await other.NextNumberAsync());
+        Assert.Contains("telemetry_stream_dropped_total{", await own.Direct().GetStringAsync("/metrics", Cancellation), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Open_streams_hold_no_connection_to_the_database()
     {
         await using var own = new OwnHost(host.Settings) { Database = host.Settings["ConnectionStrings:Database"] + ";Maximum Pool Size=2" };

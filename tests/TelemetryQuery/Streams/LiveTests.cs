@@ -123,29 +123,4 @@ public sealed class LiveTests(QueryHost host)
 
         await Envelope.AssertAsync(await host.As(_plant.Tenant, permissions: "telemetry:write").GetAsync("/telemetry/stream", Cancellation), 403, "forbidden");
     }
-
-    [Fact]
-    public async Task Who_does_not_read_is_told_so_and_cut_off()
-    {
-        var device = await _plant.AddDeviceAsync();
-        await using var slow = await OpenedStream.OpenUnreadAsync(_plant.Reader);
-        await using var other = await OpenedStream.OpenAsync(_plant.Reader);
-        // As much as lies in the sockets' buffers, and more than the stream holds; little enough at once for whoever does read.
-        for (var first = 0; first < 18_000; first += 2_000)
-        {
-            await Feed.AnnounceManyAsync(device, first, 2_000, characters: first < 6_000 ? 7_000 : 1);
-            for (var i = 0; i < 2_000; i++)
-            {
-                await other.NextAsync("reading");
-            }
-        }
-
-        slow.Read();
-        var end = JsonSerializer.Deserialize<JsonElement>((await slow.NextAsync("end")).Data);
-        Assert.Equal("slow_reader", end.GetProperty("code").GetString());
-        await Assert.ThrowsAsync<InvalidOperationException>(() => slow.NextAsync("ping"));
-        await Feed.TellAsync(device, 1);
-        Assert.Equal(1, await other.NextNumberAsync());
-        Assert.Contains("telemetry_stream_dropped_total{", await host.Direct().GetStringAsync("/metrics", Cancellation), StringComparison.Ordinal);
-    }
 }
