@@ -62,9 +62,12 @@ public sealed class RollupTests(IngestionHost host)
         await using var writer = NpgsqlDataSource.Create(own.Database.For("ingestion_system"));
         await using var connection = await writer.OpenConnectionAsync(Cancellation);
         await using var transaction = await connection.BeginTransactionAsync(Cancellation);
-        // As a batch does that was written while the quarter was open: no mark.
-        await StoreAsync(transaction, device, 0, Quarter, 5);
-        await SetBackAsync(own);
+        // As a batch does that is written while the quarter is open: no mark. No transaction has ended since it began.
+        await using (await HoldRollersAsync(own))
+        {
+            await SetBackAsync(own);
+            await StoreAsync(transaction, device, 0, Quarter, 5);
+        }
 
         // Both see the quarters closed, and may look as often as they like.
         await using var source = NpgsqlDataSource.Create(own.Database.For("ingestion_system"));

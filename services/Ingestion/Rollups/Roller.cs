@@ -24,9 +24,9 @@ internal sealed partial class Roller(
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestStep = TimeSpan.FromDays(1);
 
-    // Until when quarters have closed, and the first transaction that began after it was seen. Those before it may hold readings of these
-    // quarters that have no mark.
-    private (DateTime Until, ulong Before)? _closed;
+    // Until when quarters have closed, and a transaction that began after it was seen. Those before it may hold readings of these quarters
+    // that have no mark.
+    private (DateTime Until, ulong Last)? _closed;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -37,8 +37,10 @@ internal sealed partial class Roller(
             {
                 await RollAsync(stoppingToken);
             }
-            catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
+                // A database that was brought back from an earlier day counts its transactions from there.
+                _closed = null;
                 LogLater(exception.Message);
                 await Task.Delay(Pause, clock, stoppingToken);
             }
@@ -90,7 +92,7 @@ internal sealed partial class Roller(
 
     private async Task RollClosedAsync(NpgsqlConnection connection, CancellationToken cancellation)
     {
-        var (since, closed, oldest, next) = await ReadAsync(connection, cancellation);
+        var (since, closed, oldest) = await ReadAsync(connection, cancellation);
         metrics.RolledUntil(since);
         if (since >= closed)
         {
@@ -100,10 +102,13 @@ internal sealed partial class Roller(
 
         if (_closed is not { } seen || seen.Until <= since)
         {
-            (_closed, seen) = ((closed, next), (closed, next));
+            // A number of its own is above that of every open transaction. A snapshot's xmax is not: it is one above the last that has ended.
+            await using var number = new NpgsqlCommand("SELECT pg_current_xact_id()", connection);
+            _closed = (closed, (ulong)(await number.ExecuteScalarAsync(cancellation))!);
+            return;
         }
 
-        if (oldest < seen.Before)
+        if (oldest <= seen.Last)
         {
             // The next look will tell.
             return;
@@ -128,18 +133,18 @@ internal sealed partial class Roller(
         }
     }
 
-    private static async Task<(DateTime RolledUntil, DateTime Closed, ulong Oldest, ulong Next)> ReadAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    private static async Task<(DateTime RolledUntil, DateTime Closed, ulong Oldest)> ReadAsync(NpgsqlConnection connection, CancellationToken cancellation)
     {
         await using var command = new NpgsqlCommand(
             $"""
             SELECT rolled_until, date_bin('15 minutes', clock_timestamp() - {LateQuarters.Open}, timestamptz 'epoch'),
-                pg_snapshot_xmin(pg_current_snapshot()), pg_snapshot_xmax(pg_current_snapshot())
+                pg_snapshot_xmin(pg_current_snapshot())
             FROM rollup_progress
             """,
             connection);
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         await reader.ReadAsync(cancellation);
-        return (reader.GetDateTime(0), reader.GetDateTime(1), reader.GetFieldValue<ulong>(2), reader.GetFieldValue<ulong>(3));
+        return (reader.GetDateTime(0), reader.GetDateTime(1), reader.GetFieldValue<ulong>(2));
     }
 
     /// <summary>Every series that can have a reading between two times: its latest is not before them.</summary>
