@@ -15,6 +15,7 @@ internal sealed partial class ViewsGate(NpgsqlDataSource database, ILogger<Views
         """
         SELECT device_id, device_label, status FROM tenant.devices LIMIT 0;
         SELECT device_id, slot, value, time FROM tenant.latest LIMIT 0;
+        SELECT device_id, slot, time, received_at, form, value, payload, sent FROM tenant.readings LIMIT 0;
         SELECT device_id, slot, quarter, count, sum, min, max, first, last FROM tenant.rollups LIMIT 0;
         SELECT device_id, slot, quarter FROM tenant.rollups_due LIMIT 0;
         SELECT rolled_until FROM tenant.rollup_progress LIMIT 0

@@ -2,7 +2,6 @@ using System.ComponentModel.DataAnnotations;
 using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
-using EasySmart.ServiceDefaults.Postgres;
 using EasySmart.TelemetryQuery.Values;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -44,7 +43,7 @@ internal static class GetHistory
             return Problem.BadRequest("cursor", "Must be one that a Link header gave for this slot");
         }
 
-        if (await FindAsync(database, tenant.Id, device, cancellation) is not { } id)
+        if (await device.FindAsync(database, tenant.Id, cancellation) is not { } id)
         {
             return DeviceSelector.NotFound;
         }
@@ -61,14 +60,6 @@ internal static class GetHistory
         var page = Paging.Cut(
             readings, reader.AtEnd ? most : Math.Min(most, readings.Count - 1), response, r => new HistoryCursor(r.Time, slot).ToString());
         return TypedResults.Ok(page.Select(r => new HistoryReading(slot, r.Sent, new DateTimeOffset(r.Time))));
-    }
-
-    private static async Task<Guid?> FindAsync(NpgsqlDataSource database, Guid tenant, DeviceSelector device, CancellationToken cancellation)
-    {
-        var query = new NpgsqlBatchCommand($"SELECT d.device_id FROM tenant.devices d WHERE {DeviceSelector.Where}");
-        device.AddTo(query);
-        await using var reader = await database.QueryTenantAsync(tenant, query, cancellation);
-        return await reader.ReadAsync(cancellation) ? reader.GetGuid(0) : null;
     }
 }
 

@@ -44,10 +44,9 @@ public sealed record FollowedDevices
             return (null, fault);
         }
 
-        var query = new NpgsqlBatchCommand($"SELECT d.device_id FROM tenant.devices d WHERE {DeviceSelector.Where}");
-        one.AddTo(query);
-        var found = await ReadAsync(tenant, query, database, cancellation);
-        return found.Count == 0 ? (null, DeviceSelector.NotFound) : (new Followed(found, []), null);
+        return await one.FindAsync(database, tenant, cancellation) is { } found
+            ? (new Followed(new HashSet<Guid> { found }, []), null)
+            : (null, DeviceSelector.NotFound);
     }
 
     private async Task<(Followed? Followed, ProblemResult? Problem)> FindSeveralAsync(
@@ -62,12 +61,6 @@ public sealed record FollowedDevices
         {
             Parameters = { new() { Value = ids.ToArray() } },
         };
-        var found = await ReadAsync(tenant, query, database, cancellation);
-        return (new Followed(found, [.. ids.Except(found)]), null);
-    }
-
-    private static async Task<HashSet<Guid>> ReadAsync(Guid tenant, NpgsqlBatchCommand query, NpgsqlDataSource database, CancellationToken cancellation)
-    {
         var found = new HashSet<Guid>();
         await using var reader = await database.QueryTenantAsync(tenant, query, cancellation);
         while (await reader.ReadAsync(cancellation))
@@ -75,7 +68,7 @@ public sealed record FollowedDevices
             found.Add(reader.GetGuid(0));
         }
 
-        return found;
+        return (new Followed(found, [.. ids.Except(found)]), null);
     }
 }
 

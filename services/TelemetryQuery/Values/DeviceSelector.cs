@@ -1,4 +1,5 @@
 using EasySmart.ServiceDefaults.Errors;
+using EasySmart.ServiceDefaults.Postgres;
 using Microsoft.AspNetCore.Mvc;
 using Npgsql;
 using NpgsqlTypes;
@@ -35,6 +36,15 @@ public sealed record DeviceSelector
     /// milliseconds ago: it is known here only once ingestion's replica has it.
     /// </summary>
     internal static ProblemResult NotFound => Problem.NotFound("Device not found or inactive");
+
+    /// <summary>The device's id; null when the tenant has no such device, or it is inactive.</summary>
+    internal async Task<Guid?> FindAsync(NpgsqlDataSource database, Guid tenant, CancellationToken cancellation)
+    {
+        var query = new NpgsqlBatchCommand($"SELECT d.device_id FROM tenant.devices d WHERE {Where}");
+        AddTo(query);
+        await using var reader = await database.QueryTenantAsync(tenant, query, cancellation);
+        return await reader.ReadAsync(cancellation) ? reader.GetGuid(0) : null;
+    }
 
     internal void AddTo(NpgsqlBatchCommand command)
     {
