@@ -106,6 +106,7 @@ public sealed class LimitTests(QueryHost shared)
     [InlineData("Exports", "0")]
     [InlineData("Streams", "0")]
     [InlineData("StatementSeconds", "0")]
+    [InlineData("HeavyShare", "0")]
     public async Task A_wrong_setting_is_named(string setting, string value)
     {
         var failure = await Assert.ThrowsAnyAsync<Exception>(() => LimitedHost.StartAsync(shared, (setting, value)));

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
+using EasySmart.TelemetryQuery.Limits;
 using EasySmart.TelemetryQuery.Values;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -21,7 +22,7 @@ internal static class GetAggregate
     /// <param name="points">Most buckets that <c>bucket=auto</c> may make, from 1 to 5000; 500 when absent. <example>500</example></param>
     public static async Task<Results<Ok<Aggregate>, ProblemResult>> HandleAsync(
         TenantScope tenant, [AsParameters] DeviceSelector device, [Range(0, short.MaxValue)] short slot, [AsParameters] AggregateQuery query,
-        [Range(1, 5000)] int? points, NpgsqlDataSource database, TimeProvider clock, CancellationToken cancellation)
+        [Range(1, 5000)] int? points, NpgsqlDataSource database, HeavyReads heavy, TimeProvider clock, CancellationToken cancellation)
     {
         if (device.Fault is { } fault)
         {
@@ -39,13 +40,25 @@ internal static class GetAggregate
         }
 
         var reader = new BucketReader(database, tenant.Id, series);
-        if (!plan.FitsRollups && await RefuseManyAsync(reader, plan, cancellation) is { } tooMany)
+        var (found, refusal) = plan.FitsRollups ? (await reader.ReadAsync(plan, cancellation), null) : await FromReadingsAsync(heavy, reader, plan, cancellation);
+        return refusal is null
+            ? TypedResults.Ok(new Aggregate(series.DeviceId, slot, plan.From, plan.To, plan.Bucket.Name, plan.Zone.Id, FillGaps.Fill(plan, found)))
+            : refusal;
+    }
+
+    private static async Task<(AggregatePoint?[] Found, ProblemResult? Refusal)> FromReadingsAsync(
+        HeavyReads heavy, BucketReader reader, AggregatePlan plan, CancellationToken cancellation)
+    {
+        if (await RefuseManyAsync(reader, plan, cancellation) is { } tooMany)
         {
-            return tooMany;
+            return ([], tooMany);
         }
 
-        return TypedResults.Ok(new Aggregate(
-            series.DeviceId, slot, plan.From, plan.To, plan.Bucket.Name, plan.Zone.Id, FillGaps.Fill(plan, await reader.ReadAsync(plan, cancellation))));
+        var (turn, none) = await heavy.EnterAggregateAsync(cancellation);
+        using (turn)
+        {
+            return none is null ? (await reader.ReadAsync(plan, cancellation), null) : ([], none);
+        }
     }
 
     // Counted through the rollups, which costs little.

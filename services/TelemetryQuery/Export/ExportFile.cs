@@ -1,3 +1,4 @@
+using EasySmart.TelemetryQuery.Limits;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Net.Http.Headers;
 
@@ -22,11 +23,13 @@ internal sealed partial class ExportFile(ExportFormat format, string name, IAsyn
         {
             try
             {
+                using var export = httpContext.RequestServices.GetRequiredService<HeavyReads>().BeginExport();
                 await response.StartAsync(left);
                 var file = await format.Begin(response, goesOn);
                 for (var more = any; more; more = await pieces.MoveNextAsync())
                 {
                     await file.WriteAsync(pieces.Current, left);
+                    await export.RestAsync(left);
                 }
 
                 await file.EndAsync(left);

@@ -5,6 +5,6 @@ internal static class LimitServices
     public static void AddQueryLimits(this IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<QueryLimitOptions>().BindConfiguration(QueryLimitOptions.Section).ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.AddSingleton<QueryLimits>().AddExceptionHandler<Statements>();
+        builder.Services.AddSingleton<QueryLimits>().AddSingleton<HeavyReads>().AddExceptionHandler<Statements>();
     }
 }

@@ -34,12 +34,11 @@ internal sealed record Call(string Name, string Path, int Times)
         ];
     }
 
-    /// <summary>Exports of all that the busy slot has, in each format.</summary>
-    public static IReadOnlyList<Call> ExportsOf(History history) =>
-    [
-        .. new[] { "csv", "ndjson", "parquet" }.Select(format => new Call(
-            $"export {format}, all of the busy slot", $"export?format={format}&device_id={history.Devices[0].Id}&slot=0&{Range(history.Past.Start, history.Past.End)}", 1)),
-    ];
+    /// <summary>An export of what the busy slot has.</summary>
+    public static Call ExportOf(History history, string format, TimeSpan time) => new(
+        $"export {format}, {time.TotalDays:N0} days of the busy slot",
+        $"export?format={format}&device_id={history.Devices[0].Id}&slot=0&{Range(history.Past.End - time, history.Past.End)}",
+        1);
 
     /// <summary>Asks once; returns how long it took until the last byte, and how many there were.</summary>
     public async Task<(double Milliseconds, long Bytes)> AskAsync(HttpClient gateway, CancellationToken cancellation)

@@ -24,7 +24,9 @@ internal sealed record Past(DateTime Start, DateTime End, int Devices, long Read
 /// <param name="Past">What is stored of them.</param>
 internal sealed record History(LoadTenant Tenant, LoadDevice[] Devices, Past Past)
 {
-    private const int BusyPerMinute = 10;
+    /// <summary>Readings of the first device's slot.</summary>
+    public const int BusyPerMinute = 10;
+
     private const int RowsInOne = 20_000;
     private static readonly TimeSpan LongestRoll = TimeSpan.FromHours(2);
 

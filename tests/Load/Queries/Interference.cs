@@ -17,9 +17,9 @@ internal sealed record Interference(
 
     public double AlonePerSecond => MedianOf(Alone);
 
-    public double DashboardRatio => Math.Round(MedianOf(BesideDashboard) / AlonePerSecond, 3);
+    public double DashboardRatio => RatioOf(BesideDashboard);
 
-    public double ExportRatio => Math.Round(MedianOf(BesideExport) / AlonePerSecond, 3);
+    public double ExportRatio => RatioOf(BesideExport);
 
     public static async Task<Interference> MeasureAsync(
         RunningFleet fleet, Store store, LoadDevice[] devices, History history, HttpClient reader, Options options, CancellationToken cancellation)
@@ -32,11 +32,15 @@ internal sealed record Interference(
         {
             Console.WriteLine("Publishing alone, beside a dashboard, beside an export");
             await WholePath.MeasureAsync(fleet, store, crowd, WarmUp, options.Rate, cancellation);
-            for (var i = 0; i < options.Rounds; i++)
+            var kinds = new (List<Round> Rounds, Func<CancellationToken, Task> Asking)[]
             {
-                alone.Add(await WholePath.MeasureAsync(fleet, store, crowd, time, options.Rate, cancellation));
-                dashboard.Add(await BesideAsync(AskAsync));
-                export.Add(await BesideAsync(ExportAsync));
+                (alone, _ => Task.CompletedTask), (dashboard, AskAsync), (export, ExportAsync),
+            };
+            // Each kind comes first, second and third as often: a machine that becomes slower then does so for all.
+            for (var i = 0; i < options.Rounds * kinds.Length; i++)
+            {
+                var (rounds, asking) = kinds[(i + i / kinds.Length) % kinds.Length];
+                rounds.Add(await BesideAsync(asking));
             }
         }
         finally
@@ -83,10 +87,13 @@ internal sealed record Interference(
         {
             while (true)
             {
-                await Call.ExportsOf(history)[0].AskAsync(reader, ended);
+                await Call.ExportOf(history, "csv", history.Past.End - history.Past.Start).AskAsync(reader, ended);
             }
         }
     }
+
+    // Of each round to the one without queries that was measured next to it.
+    private double RatioOf(IReadOnlyList<Round> beside) => Math.Round(Statistics.Median(beside.Zip(Alone, (one, alone) => one.PerSecond / alone.PerSecond)), 3);
 
     private static double MedianOf(IReadOnlyList<Round> rounds) => Math.Round(Statistics.Median(rounds.Select(r => r.PerSecond)));
 }

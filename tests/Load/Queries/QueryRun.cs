@@ -25,6 +25,8 @@ internal sealed record QueryRun(
     Interference Interference,
     IReadOnlyList<Plan> Plans)
 {
+    private static readonly TimeSpan ExportedTime = TimeSpan.FromDays(60);
+
     public static async Task<QueryRun> RunAsync(RunningFleet fleet, LoadDevice[] crowd, Options options, CancellationToken cancellation)
     {
         await using var store = new Store(fleet);
@@ -39,9 +41,9 @@ internal sealed record QueryRun(
         }
 
         var exports = new List<ExportFigures>();
-        foreach (var call in Call.ExportsOf(history))
+        foreach (var format in new[] { "csv", "ndjson", "parquet" })
         {
-            exports.Add(await ExportAsync(fleet, reader, history, call, cancellation));
+            exports.Add(await ExportAsync(fleet, reader, Call.ExportOf(history, format, ExportedTime), cancellation));
             var told = exports[^1];
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture, $"  {told.Name}: {told.Readings / told.Seconds:N0} readings/s, {told.Bytes >> 20:N0} MiB, at most {told.MostResidentMib} MiB resident"));
@@ -69,7 +71,7 @@ internal sealed record QueryRun(
         return new CallFigures(call.Name, Math.Round(first, 1), Statistics.At(times, 0.5), Statistics.At(times, 0.95), bytes, used);
     }
 
-    private static async Task<ExportFigures> ExportAsync(RunningFleet fleet, HttpClient reader, History history, Call call, CancellationToken cancellation)
+    private static async Task<ExportFigures> ExportAsync(RunningFleet fleet, HttpClient reader, Call call, CancellationToken cancellation)
     {
         var (process, most) = (fleet.ProcessOf("telemetry-query"), 0.0);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -77,7 +79,7 @@ internal sealed record QueryRun(
         var (milliseconds, bytes) = await call.AskAsync(reader, cancellation);
         await ended.CancelAsync();
         await watching;
-        return new ExportFigures(call.Name, history.Past.Busy, Math.Round(milliseconds / 1000, 1), bytes, most);
+        return new ExportFigures(call.Name, (long)ExportedTime.TotalMinutes * History.BusyPerMinute, Math.Round(milliseconds / 1000, 1), bytes, most);
 
         async Task WatchAsync()
         {

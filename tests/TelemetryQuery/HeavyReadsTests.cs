@@ -1,0 +1,127 @@
+using EasySmart.TelemetryQuery.Limits;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EasySmart.TelemetryQuery.Tests;
+
+/// <summary>What exports, and aggregates from the readings, may take of a processor.</summary>
+public sealed class HeavyReadsTests : IDisposable
+{
+    private static readonly TimeSpan Piece = TimeSpan.FromMilliseconds(50);
+    private readonly FakeTimeProvider _clock = new();
+    private readonly HeavyReads _heavy;
+
+    public HeavyReadsTests() => _heavy = new HeavyReads(Options.Create(new QueryLimitOptions { HeavyShare = 0.1, StatementSeconds = 10 }), _clock);
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _heavy.Dispose();
+
+    [Fact]
+    public async Task In_the_long_run_an_export_works_its_share_of_the_time()
+    {
+        using var export = _heavy.BeginExport();
+        Assert.InRange(await WorkedAsync(TimeSpan.FromMinutes(10), export), 60, 61);
+    }
+
+    [Fact]
+    public async Task Exports_divide_the_share()
+    {
+        using var one = _heavy.BeginExport();
+        using (var other = _heavy.BeginExport())
+        {
+            Assert.InRange(await WorkedAsync(TimeSpan.FromMinutes(10), one), 30, 31);
+        }
+
+        Assert.InRange(await WorkedAsync(TimeSpan.FromMinutes(10), one), 60, 61);
+    }
+
+    [Fact]
+    public async Task What_is_short_never_rests()
+    {
+        using var export = _heavy.BeginExport();
+        for (var i = 0; i < 10; i++)
+        {
+            _clock.Advance(Piece);
+            Assert.True(export.RestAsync(Cancellation).AsTask().IsCompletedSuccessfully);
+        }
+
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        var rest = export.RestAsync(Cancellation).AsTask();
+        Assert.False(rest.IsCompleted);
+        _clock.Advance(TimeSpan.FromSeconds(20));
+        await rest;
+    }
+
+    [Fact]
+    public async Task A_client_that_is_slow_is_not_made_to_rest_for_it()
+    {
+        using var export = _heavy.BeginExport();
+        _clock.Advance(TimeSpan.FromHours(1));
+        Assert.True(export.RestAsync(Cancellation).AsTask().IsCompletedSuccessfully);
+    }
+
+    [Fact]
+    public async Task Aggregates_take_turns_and_the_next_one_rests_from_the_one_before()
+    {
+        var first = await EnterAsync();
+        var second = _heavy.EnterAggregateAsync(Cancellation).AsTask();
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(second.IsCompleted);
+        first.Dispose();
+        // 9 s for one of work, less the 5 that were saved.
+        _clock.Advance(TimeSpan.FromSeconds(3.9));
+        Assert.False(second.IsCompleted);
+        _clock.Advance(TimeSpan.FromSeconds(0.2));
+        Assert.NotNull((await second).Place);
+    }
+
+    [Fact]
+    public async Task An_aggregate_whose_turn_does_not_come_is_429_and_leaves_the_turn_to_others()
+    {
+        var first = await EnterAsync();
+        var refused = _heavy.EnterAggregateAsync(Cancellation).AsTask();
+        _clock.Advance(TimeSpan.FromSeconds(10));
+        var refusal = (await refused).Refusal!;
+        Assert.Equal((429, 10), (refusal.Status, refusal.RetryAfter));
+        first.Dispose();
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        (await EnterAsync()).Dispose();
+    }
+
+    [Fact]
+    public async Task Who_leaves_while_resting_leaves_the_turn_to_others()
+    {
+        var first = await EnterAsync();
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        first.Dispose();
+        using var impatient = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        var waiting = _heavy.EnterAggregateAsync(impatient.Token).AsTask();
+        await impatient.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        (await EnterAsync()).Dispose();
+    }
+
+    private async Task<IDisposable> EnterAsync() => (await _heavy.EnterAggregateAsync(Cancellation)).Place!;
+
+    // Seconds of work in that time, in pieces.
+    private async Task<double> WorkedAsync(TimeSpan time, HeavyReads.Export export)
+    {
+        var (until, worked) = (_clock.GetUtcNow() + time, TimeSpan.Zero);
+        while (_clock.GetUtcNow() < until)
+        {
+            _clock.Advance(Piece);
+            worked += Piece;
+            var rest = export.RestAsync(Cancellation).AsTask();
+            while (!rest.IsCompleted)
+            {
+                _clock.Advance(TimeSpan.FromMilliseconds(5));
+            }
+
+            await rest;
+        }
+
+        return worked.TotalSeconds;
+    }
+}
