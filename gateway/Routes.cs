@@ -26,6 +26,7 @@ internal static class Routes
         new("/tenants/{tenant_id}/quotas", Services.BillingQuota),
         new("/tenants/{tenant_id}/usage", Services.BillingQuota),
         new("/tenants/me/limits", Services.BillingQuota),
+        new("/plans/{**rest}", Services.BillingQuota),
 
         Route.Open("POST", "/devices/bootstrap", Services.DeviceProvisioning) with { IsForFirmware = true },
         Route.Open("POST", "/devices/secret", Services.DeviceProvisioning) with { IsForFirmware = true },

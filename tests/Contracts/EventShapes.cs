@@ -4,6 +4,7 @@ using EasySmart.Contracts.BillingQuota;
 using EasySmart.Contracts.DeviceProvisioning;
 using EasySmart.Contracts.Identity;
 using EasySmart.Contracts.Ingestion;
+using EasySmart.Contracts.Quotas;
 using EasySmart.Hosting;
 
 namespace EasySmart.Contracts.Tests;
@@ -37,12 +38,19 @@ public sealed class EventShapes
             EventId = A, OccurredAt = At, RequestId = "r", TenantId = B, DeviceId = A, DeviceLabel = "pump", Source = "provision", UserId = B,
             UserEmail = "a@example.com", Status = DeviceStatus.Claimed,
         },
-        new UsageRecorded { EventId = A, OccurredAt = At, Entries = [new UsageEntry(B, At, 1, 2, 3)] },
+        new UsageRecorded { EventId = A, OccurredAt = At, Entries = [new UsageEntry(B, At, 1, 2, 3, 4, 5, 6, 7)] },
+        new StorageReconciled { EventId = A, OccurredAt = At, Entries = [new ReconciledEntry(B, 1, 2, 3, 4)] },
         new DevicesSeen { EventId = A, OccurredAt = At, Entries = [new SeenEntry(B, A, At)] },
         new TenantQuotaChanged
         {
             EventId = A, OccurredAt = At, RequestId = "r", TenantId = B, PlanType = "starter", BillingCycle = "monthly", QuotaDevices = 0,
             QuotaMsgsPerMin = 360, QuotaStorageMb = 1000, AllowOverage = false, Version = 7, RetentionDays = 90,
+            StorageBlocked = true, StorageBytes = 1_000_000_000,
+        },
+        new QuotaExceeded
+        {
+            EventId = A, OccurredAt = At, RequestId = "r", TenantId = B, DeviceId = A, Limit = QuotaLimits.MessagesPerMinute, Percent = 80, Max = 360,
+            Used = 288, Overage = false,
         },
         new AuditRecorded
         {

@@ -32,4 +32,10 @@ public sealed record TenantQuotaChanged : IntegrationEvent
 
     /// <summary>Days for which readings are kept; null from a publisher that does not know of it.</summary>
     public int? RetentionDays { get; init; }
+
+    /// <summary>Whether the storage quota is used up and nothing more may be stored; null from a publisher that does not know of it.</summary>
+    public bool? StorageBlocked { get; init; }
+
+    /// <summary>Bytes of payload stored, as of this state; null from a publisher that does not know of it.</summary>
+    public long? StorageBytes { get; init; }
 }

@@ -16,4 +16,10 @@ public sealed record UsageRecorded : IntegrationEvent
 /// <param name="Messages">Messages accepted.</param>
 /// <param name="Readings">Rows newly stored: a repeat counts nothing.</param>
 /// <param name="Bytes">Payload bytes of those rows.</param>
-public sealed record UsageEntry(Guid TenantId, DateTimeOffset Minute, long Messages, long Readings, long Bytes);
+/// <param name="ReadingsDeleted">Rows removed, by retention or by a correction.</param>
+/// <param name="BytesDeleted">Payload bytes of those.</param>
+/// <param name="WebhookCalls">Calls of the webhook that brought the messages.</param>
+/// <param name="Exports">Exports begun.</param>
+public sealed record UsageEntry(
+    Guid TenantId, DateTimeOffset Minute, long Messages, long Readings, long Bytes, long ReadingsDeleted = 0, long BytesDeleted = 0,
+    long WebhookCalls = 0, long Exports = 0);
