@@ -47,6 +47,8 @@ public sealed class Migrations(Assembly assembly, string rolePrefix)
             .WithScripts(Scripts)
             .WithVariablesDisabled()
             .WithTransactionPerScript()
+            // A year of readings is not changed in the driver's half minute.
+            .WithExecutionTimeout(TimeSpan.Zero)
             .JournalToPostgresqlTable("public", Journal)
             .LogToConsole()
             .Build().PerformUpgrade();
