@@ -26,8 +26,10 @@ internal static class Fleet
     public static NpgsqlDataSource Telemetry() => Open("EASYSMART_TELEMETRY_DSN");
 
     /// <summary>The billing database as superuser.</summary>
-    public static NpgsqlDataSource Billing() =>
-        NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(TestServers.Platform) { Database = "billing" }.ConnectionString);
+    public static NpgsqlDataSource Billing() => Platform("billing");
+
+    /// <summary>The devices' database as superuser.</summary>
+    public static NpgsqlDataSource Devices() => Platform("devices");
 
     /// <summary>Ends a program as a crash would (SIGKILL); the supervisor starts it again.</summary>
     public static async Task KillAsync(string program)
@@ -153,6 +155,9 @@ internal static class Fleet
             }
         }
     }
+
+    private static NpgsqlDataSource Platform(string database) =>
+        NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(TestServers.Platform) { Database = database }.ConnectionString);
 
     // postgresql://user:password@host:port/database, as psql takes it.
     private static NpgsqlDataSource Open(string variable)

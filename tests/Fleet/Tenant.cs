@@ -36,6 +36,33 @@ internal sealed class Tenant
     /// <summary>An access token of the super-admin of the fleet's configuration: one for all tests, since logins of one account are limited.</summary>
     public static Task<string> SuperAdminTokenAsync() => SuperAdmin.Value;
 
+    /// <summary>Changes what it may use, as the operator does.</summary>
+    public async Task<JsonElement> SetQuotasAsync(object quotas) => await ReadAsync(await TrySetQuotasAsync(quotas), 200);
+
+    public Task<HttpResponseMessage> TrySetQuotasAsync(object quotas) => OperateAsync(HttpMethod.Patch, $"/api/v1/tenants/{Id}/quotas", quotas);
+
+    /// <summary>Lets its devices send as fast as they can, and waits until ingestion has heard of it.</summary>
+    public async Task<Tenant> WithoutMessageLimitAsync()
+    {
+        await SetQuotasAsync(new { quota_msgs_per_min = 0 });
+        await using var telemetry = Fleet.Telemetry();
+        await Eventually.TrueAsync(async () =>
+        {
+            await using var heard = telemetry.CreateCommand("SELECT quota_msgs_per_min FROM tenant_quotas WHERE tenant_id = $1");
+            heard.Parameters.Add(new() { Value = Id });
+            return await heard.ExecuteScalarAsync(Cancellation) is 0;
+        });
+        return this;
+    }
+
+    /// <summary>Calls as the super-admin.</summary>
+    public static async Task<HttpResponseMessage> OperateAsync(HttpMethod method, string path, object? body = null)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : JsonContent.Create(body) };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", await SuperAdminTokenAsync());
+        return await Http.SendAsync(request, Cancellation);
+    }
+
     private static async Task<string> LogSuperAdminInAsync()
     {
         using var answer = await Http.PostAsJsonAsync(

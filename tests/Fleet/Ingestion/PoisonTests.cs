@@ -33,7 +33,7 @@ public sealed class PoisonTests
     public async Task Poison_every_hundred_is_recorded_and_holds_up_nobody()
     {
         await using var sink = new Sink();
-        var tenant = await Tenant.RegisterAsync();
+        var tenant = await (await Tenant.RegisterAsync()).WithoutMessageLimitAsync();
         var devices = new[] { await tenant.ProvisionAsync(), await tenant.ProvisionAsync() };
         await Task.WhenAll(PublishAsync(devices[0], withTime: true), PublishAsync(devices[1], withTime: false));
         var stored = await Eventually.GetAsync(

@@ -9,15 +9,18 @@ public sealed class ServerFaultTests(ITestOutputHelper output)
     // At a hundred a second from each device.
     private const int In20Seconds = 2000;
 
-    [Fact]
-    public async Task Ingestion_is_killed_five_times()
+    [Theory]
+    [InlineData("ingestion")]
+    [InlineData("billing-quota")]
+    [InlineData("rabbitmq")]
+    public async Task A_program_is_killed_five_times(string program)
     {
         await using var sink = new Sink();
         await using var traffic = await Traffic.StartAsync(sink);
         for (var i = 0; i < 5; i++)
         {
             await traffic.StoredMoreAsync(500);
-            await Fleet.KillAsync("ingestion");
+            await Fleet.KillAsync(program);
         }
 
         await traffic.StoredMoreAsync(500);

@@ -13,7 +13,7 @@ internal sealed record Stored(Dictionary<(Guid Device, int Number), int> Copies,
     public long Rows => Copies.Values.Sum();
 }
 
-/// <summary>A tenant's usage, of all minutes.</summary>
+/// <summary>A tenant's usage, of all time, as the ledger has it.</summary>
 internal sealed record Usage(long Messages, long Readings, long Bytes);
 
 /// <summary>The databases that readings end in: the fleet's own, or those of a test.</summary>
@@ -24,7 +24,15 @@ internal sealed class Sink : IAsyncDisposable
     private readonly string _usageSql;
 
     public Sink()
-        : this(Fleet.Telemetry(), Fleet.Billing(), "SELECT messages, readings, bytes FROM usage_minutes WHERE tenant_id = $1")
+        : this(
+            Fleet.Telemetry(),
+            Fleet.Billing(),
+            """
+            SELECT CASE meter WHEN 'messages' THEN amount END messages, CASE meter WHEN 'readings' THEN amount WHEN 'readings_deleted' THEN -amount END readings,
+                CASE meter WHEN 'bytes_stored' THEN amount WHEN 'bytes_deleted' THEN -amount END bytes
+            FROM (SELECT tenant_id, meter, amount FROM usage_ledger UNION ALL SELECT tenant_id, meter, amount FROM usage_pending) used
+            WHERE tenant_id = $1
+            """)
     {
     }
 
@@ -44,12 +52,9 @@ internal sealed class Sink : IAsyncDisposable
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public async Task<long> RowsOfAsync(Guid tenant)
-    {
-        await using var command = _telemetry.CreateCommand("SELECT count(*) FROM readings WHERE tenant_id = $1");
-        command.Parameters.Add(new() { Value = tenant });
-        return (long)(await command.ExecuteScalarAsync(Cancellation))!;
-    }
+    public Task<long> RowsOfAsync(Guid tenant) => SumAsync("count(*)", tenant);
+
+    public Task<long> BytesOfAsync(Guid tenant) => SumAsync("coalesce(sum(bytes), 0)::bigint", tenant);
 
     public async Task<Stored> OfAsync(Guid tenant)
     {
@@ -87,6 +92,13 @@ internal sealed class Sink : IAsyncDisposable
             "SELECT string_agg(reason || '=' || n, ' ' ORDER BY reason) FROM (SELECT reason, sum(count) n FROM rejections WHERE tenant_id = $1 GROUP BY 1) r");
         command.Parameters.Add(new() { Value = tenant });
         return await command.ExecuteScalarAsync(Cancellation) as string ?? "";
+    }
+
+    private async Task<long> SumAsync(string sum, Guid tenant)
+    {
+        await using var command = _telemetry.CreateCommand($"SELECT {sum} FROM readings WHERE tenant_id = $1");
+        command.Parameters.Add(new() { Value = tenant });
+        return (long)(await command.ExecuteScalarAsync(Cancellation))!;
     }
 
     private async Task<Usage> UsageAsync(Guid tenant)

@@ -26,7 +26,7 @@ internal sealed class Traffic : IAsyncDisposable
     /// <param name="padding">Characters in each payload beside the number.</param>
     public static async Task<Traffic> StartAsync(Sink sink, string? port = null, int padding = 0)
     {
-        var tenant = await Tenant.RegisterAsync();
+        var tenant = await (await Tenant.RegisterAsync()).WithoutMessageLimitAsync();
         var devices = new List<NumberedDevice>();
         foreach (var (version, withTime) in new[]
         {
@@ -42,7 +42,7 @@ internal sealed class Traffic : IAsyncDisposable
     /// <summary>Starts to send by HTTP.</summary>
     public static async Task<Traffic> StartByHttpAsync(Sink sink)
     {
-        var tenant = await Tenant.RegisterAsync();
+        var tenant = await (await Tenant.RegisterAsync()).WithoutMessageLimitAsync();
         var key = (await tenant.MakeKeyAsync(new { name = "webhook", scopes = new[] { "telemetry:write" } })).GetProperty("key").GetString()!;
         return new Traffic(
             tenant, [new NumberedCaller(await tenant.ProvisionAsync(), key, withTime: true), new NumberedCaller(await tenant.ProvisionAsync(), key, withTime: false)], sink, null);

@@ -31,7 +31,7 @@ public sealed class AgreementTests
     [Fact]
     public async Task History_aggregate_export_and_stream_agree_while_ingest_runs_and_late_data_arrives()
     {
-        var tenant = await Tenant.RegisterAsync();
+        var tenant = await (await Tenant.RegisterAsync()).WithoutMessageLimitAsync();
         var device = await tenant.ProvisionAsync();
         using var client = DeviceClient.Make();
         await client.ConnectAsync(DeviceClient.Options(device).Build(), Cancellation);

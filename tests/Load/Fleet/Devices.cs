@@ -19,7 +19,15 @@ internal static class Devices
     // One user may ask 600 times a minute, and an address may register ten.
     private const int PerTenant = 500;
 
+    /// <summary>So many devices, whose tenants have no limits.</summary>
     public static async Task<LoadDevice[]> GetAsync(RunningFleet fleet, int count, CancellationToken cancellation)
+    {
+        var devices = await FindOrMakeAsync(fleet, count, cancellation);
+        await Operator.LiftLimitsAsync(fleet, devices.Select(device => device.TenantId), cancellation);
+        return devices;
+    }
+
+    private static async Task<LoadDevice[]> FindOrMakeAsync(RunningFleet fleet, int count, CancellationToken cancellation)
     {
         var file = Path.Combine(fleet.State, "load-devices.json");
         var kept = File.Exists(file) ? Read(await File.ReadAllTextAsync(file, cancellation)) : [];

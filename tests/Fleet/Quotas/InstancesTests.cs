@@ -1,0 +1,69 @@
+using System.Text;
+using EasySmart.Fleet.Tests.Devices;
+using EasySmart.Fleet.Tests.Ingestion;
+using EasySmart.Hosting;
+using MQTTnet;
+using MQTTnet.Protocol;
+
+namespace EasySmart.Fleet.Tests.Quotas;
+
+/// <summary>Two instances of ingestion that share a device's messages at random hold its quota together, also when one is lost.</summary>
+[Collection("Servers are killed here")]
+public sealed class InstancesTests(ITestOutputHelper output)
+{
+    private const int Quota = 100;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Two_instances_hold_the_quota_together_and_one_that_comes_back_goes_on_with_the_minute()
+    {
+        await using var sink = new Sink();
+        await using var broker = await PersistentBroker.StartAsync();
+        await using var first = await PersistentBroker.IngestionAsync(1, shared: true);
+        var second = await PersistentBroker.IngestionAsync(2, shared: true);
+        var tenant = await Tenant.RegisterAsync();
+        await tenant.SetQuotasAsync(new { quota_msgs_per_min = Quota });
+        await using var device = await QuotaDevice.ConnectAsync(tenant);
+        await device.LimitedToAsync("messages_per_minute", Quota);
+        using var client = DeviceClient.Make();
+        await client.ConnectAsync(
+            new MqttClientOptionsBuilder().WithTcpServer(Fleet.MqttHost, int.Parse(PersistentBroker.Port, System.Globalization.CultureInfo.InvariantCulture))
+                .WithClientId($"{device.Device.Id}").WithTimeout(TimeSpan.FromSeconds(20)).Build(),
+            Cancellation);
+
+        var minute = await BeginMinuteAsync();
+        await PublishAsync(3 * Quota);
+        await SettledAsync(3 * Quota);
+        var stored = await sink.RowsOfAsync(tenant.Id);
+        output.WriteLine($"{stored} of {3 * Quota} stored with a quota of {Quota}");
+        // Each may have taken a batch before it heard what the other had: fewer than the quota once more.
+        Assert.InRange(stored, Quota, 2 * Quota - 1);
+
+        // Both have heard by now that it is used up; so has one that was lost and is back.
+        await PublishAsync(Quota);
+        await SettledAsync(4 * Quota);
+        await second.KillAsync();
+        second = await PersistentBroker.IngestionAsync(2, shared: true);
+        await PublishAsync(Quota);
+        await SettledAsync(5 * Quota);
+        Assert.Equal(minute, Minute());
+        Assert.Equal(stored, await sink.RowsOfAsync(tenant.Id));
+        await second.DisposeAsync();
+
+        Task PublishAsync(int count) => Task.WhenAll(Enumerable.Range(0, count).Select(i => client.PublishAsync(
+            new MqttApplicationMessage { Topic = device.Device.Slot(0), PayloadSegment = Encoding.ASCII.GetBytes($"{i}"), QualityOfServiceLevel = MqttQualityOfServiceLevel.AtLeastOnce },
+            Cancellation)));
+
+        Task SettledAsync(int sent) => Eventually.TrueAsync(async () => await sink.RowsOfAsync(tenant.Id) + await device.RefusedAsync("quota_messages") >= sent);
+    }
+
+    private static long Minute() => DateTimeOffset.UtcNow.ToUnixTimeSeconds() / 60;
+
+    // All of it has to happen within one, and takes seconds.
+    private static async Task<long> BeginMinuteAsync()
+    {
+        await Eventually.TrueAsync(() => Task.FromResult(DateTime.UtcNow.Second < 5), seconds: 65);
+        return Minute();
+    }
+}
