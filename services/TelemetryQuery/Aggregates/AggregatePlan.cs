@@ -1,5 +1,6 @@
 using System.Globalization;
 using EasySmart.ServiceDefaults.Errors;
+using EasySmart.TelemetryQuery.History;
 using NodaTime;
 
 namespace EasySmart.TelemetryQuery.Aggregates;
@@ -17,36 +18,15 @@ internal sealed record AggregatePlan(
 {
     private const int UsualPoints = 500;
     private const int MostPoints = 5_000;
-    private static readonly TimeSpan s_usualRange = TimeSpan.FromHours(24);
-
-    // No reading is older, and none will be newer; NodaTime's and PostgreSQL's own bounds are far beyond.
-    private static readonly DateTime s_earliest = new(1970, 1, 1, 0, 0, 0, DateTimeKind.Utc);
-    private static readonly DateTime s_latest = new(2200, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
     /// <summary>Whether the rollups' quarter hours add up to these buckets.</summary>
     public bool FitsRollups => !Asked.HasFlag(AggregateFunctions.P95) && Starts.Skip(1).All(start => start == RollupQuarters.Floor(start));
 
     /// <summary>The answer to what cannot be asked; null when all can, with the plan.</summary>
-    public static ProblemResult? Refuse(AggregateQuery query, int? points, DateTimeOffset now, out AggregatePlan plan)
+    public static ProblemResult? Refuse(TimeRange range, AggregateQuery query, int? points, out AggregatePlan plan)
     {
         plan = null!;
-        var to = Micros((query.To ?? now).UtcDateTime);
-        if (to <= s_earliest || to > s_latest)
-        {
-            return Problem.BadRequest("to", "Must lie between 1970 and 2200");
-        }
-
-        var from = Micros(query.From?.UtcDateTime ?? to - s_usualRange);
-        if (from >= to)
-        {
-            return Problem.BadRequest("from", "Must be before to");
-        }
-
-        if (from < s_earliest)
-        {
-            return Problem.BadRequest("from", "Must lie between 1970 and 2200");
-        }
-
+        var (from, to) = range;
         if (DateTimeZoneProviders.Tzdb.GetZoneOrNull(query.Tz ?? "UTC") is not { } zone)
         {
             return Problem.BadRequest("tz", "Must be an IANA time zone, such as America/Sao_Paulo");
@@ -82,7 +62,4 @@ internal sealed record AggregatePlan(
         plan = new AggregatePlan(from, to, zone, bucket, [.. bucket.Starts(days).Select(start => start.ToDateTimeUtc())], asked, fill);
         return null;
     }
-
-    // As PostgreSQL keeps them.
-    private static DateTime Micros(DateTime time) => time.AddTicks(-(time.Ticks % TimeSpan.TicksPerMicrosecond));
 }

@@ -5,15 +5,6 @@ namespace EasySmart.TelemetryQuery.Aggregates;
 /// <summary>What is asked of a series. <see cref="AggregatePlan"/> says what is wrong with it.</summary>
 public sealed record AggregateQuery
 {
-    /// <summary>Beginning of the range (RFC 3339), itself in it; 24 hours before its end when absent.</summary>
-    [FromQuery(Name = "from")]
-    public DateTimeOffset? From { get; init; }
-
-    /// <summary>End of the range, itself not in it; now when absent.</summary>
-    /// <example>2026-02-16T00:00:00Z</example>
-    [FromQuery(Name = "to")]
-    public DateTimeOffset? To { get; init; }
-
     /// <summary>
     /// How long a bucket is: 1m, 5m, 10m, 15m, 30m, 1h, 2h, 3h, 4h, 6h, 8h, 12h, 1d, or auto (as when absent): the shortest of these that
     /// needs no more than <c>points</c>, else whole numbers of days. Every local day is cut from its beginning, and its last bucket ends

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
+using EasySmart.TelemetryQuery.History;
 using EasySmart.TelemetryQuery.Limits;
 using EasySmart.TelemetryQuery.Values;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -21,15 +22,17 @@ internal static class GetAggregate
     /// <param name="slot">The slot, from 0 to 32767. <example>0</example></param>
     /// <param name="points">Most buckets that <c>bucket=auto</c> may make, from 1 to 5000; 500 when absent. <example>500</example></param>
     public static async Task<Results<Ok<Aggregate>, ProblemResult>> HandleAsync(
-        TenantScope tenant, [AsParameters] DeviceSelector device, [Range(0, short.MaxValue)] short slot, [AsParameters] AggregateQuery query,
+        TenantScope tenant, [AsParameters] DeviceSelector device, [Range(0, short.MaxValue)] short slot, [AsParameters] RangeQuery range,
+        [AsParameters] AggregateQuery query,
         [Range(1, 5000)] int? points, NpgsqlDataSource database, HeavyReads heavy, TimeProvider clock, CancellationToken cancellation)
     {
-        if (device.Fault is { } fault)
+        var noRange = range.Refuse(clock.GetUtcNow(), out var asked);
+        if ((device.Fault ?? noRange) is { } fault)
         {
             return fault;
         }
 
-        if (AggregatePlan.Refuse(query, points, clock.GetUtcNow(), out var plan) is { } refused)
+        if (AggregatePlan.Refuse(asked, query, points, out var plan) is { } refused)
         {
             return refused;
         }

@@ -33,14 +33,13 @@ public sealed record RangeQuery
         }
 
         var to = WholeMicroseconds(end);
-        var begin = From?.UtcDateTime ?? to - Usual;
-        if (begin >= end)
+        var from = WholeMicroseconds(From?.UtcDateTime ?? to - Usual);
+        if (from < Earliest || from >= to)
         {
-            return Problem.BadRequest("from", "Must be before to");
+            return Problem.BadRequest("from", from < Earliest ? "Must lie between 1970 and 2200" : "Must be before to");
         }
 
-        var from = WholeMicroseconds(begin);
-        range = new TimeRange(from < Earliest ? Earliest : from, to);
+        range = new TimeRange(from, to);
         return null;
     }
 

@@ -1,4 +1,5 @@
 using EasySmart.TelemetryQuery.Aggregates;
+using EasySmart.TelemetryQuery.History;
 using Npgsql;
 
 namespace EasySmart.TelemetryQuery.Tests.Aggregates;
@@ -24,8 +25,8 @@ public sealed class BucketReaderTests(QueryHost host)
         await using var source = NpgsqlDataSource.Create(host.Database.For("telemetry_query"));
         // As it was looked up before the late reading was stored.
         var series = new Series(device, 7, Day.UtcDateTime.AddDays(1), Day.UtcDateTime.AddMinutes(dueFrom), Day.UtcDateTime.AddMinutes(dueTo));
-        var query = new AggregateQuery { From = Day, To = Day.AddDays(1), Bucket = "1d", Fn = "sum,count" };
-        Assert.Null(AggregatePlan.Refuse(query, null, Day, out var plan));
+        var query = new AggregateQuery { Bucket = "1d", Fn = "sum,count" };
+        Assert.Null(AggregatePlan.Refuse(new TimeRange(Day.UtcDateTime, Day.UtcDateTime.AddDays(1)), query, null, out var plan));
         var point = Assert.Single(await new BucketReader(source, _plant.Tenant, series).ReadAsync(plan, Cancellation));
         Assert.Equal((4L, 106.0), (point!.Count, point.Sum));
     }
