@@ -9,64 +9,45 @@ namespace EasySmart.DeviceProvisioning.Sessions;
 /// Hears from the database, on one connection, what any instance committed: a session changed, a session is to end, a command is to be sent.
 /// A notice can get lost with the connection: after each reconnect everything is read anew, and the workers look by themselves as well.
 /// </summary>
-public sealed partial class Notices(
+public sealed class Notices(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database,
     ClientIdKeeper clientIds,
     SessionEnder ender,
     CommandDispatcher commands,
-    TimeProvider clock,
-    ILogger<Notices> logger) : BackgroundService
+    ILogger<Notices> logger) : ListeningService(database, ["mqtt_sessions", "session_ends", "commands"], logger)
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
-
     // Now and then a word, or a connection that died silently would be waited on for ever.
     private static readonly TimeSpan WithoutNotice = TimeSpan.FromSeconds(15);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    private readonly HashSet<string> _changed = new(StringComparer.Ordinal);
+
+    protected override void Hear(string channel, string payload)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        switch (channel)
         {
-            try
-            {
-                await ListenAsync(stoppingToken);
-            }
-            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
-            {
-                LogLost(exception.Message);
-                await Task.Delay(Pause, clock, stoppingToken);
-            }
+            case "mqtt_sessions":
+                _changed.Add(payload);
+                break;
+            case "session_ends":
+                ender.Wake();
+                break;
+            case "commands":
+                commands.Wake();
+                break;
         }
     }
 
-    private async Task ListenAsync(CancellationToken stopping)
+    protected override async Task ListenAsync(NpgsqlConnection connection, CancellationToken stopping)
     {
-        var changed = new HashSet<string>(StringComparer.Ordinal);
-        await using var connection = await database.OpenConnectionAsync(stopping);
-        connection.Notification += (_, notice) =>
-        {
-            switch (notice.Channel)
-            {
-                case "mqtt_sessions":
-                    changed.Add(notice.Payload);
-                    break;
-                case "session_ends":
-                    ender.Wake();
-                    break;
-                case "commands":
-                    commands.Wake();
-                    break;
-            }
-        };
-        await SayAsync(connection, "LISTEN mqtt_sessions; LISTEN session_ends; LISTEN commands", stopping);
         await clientIds.LoadAsync(stopping);
         ender.Wake();
         commands.Wake();
         while (true)
         {
-            if (changed.Count > 0)
+            if (_changed.Count > 0)
             {
-                var now = changed.ToArray();
-                changed.Clear();
+                var now = _changed.ToArray();
+                _changed.Clear();
                 await clientIds.RefreshAsync(now, stopping);
             }
             else if (!await connection.WaitAsync(WithoutNotice, stopping))
@@ -75,13 +56,4 @@ public sealed partial class Notices(
             }
         }
     }
-
-    private static async Task SayAsync(NpgsqlConnection connection, string sql, CancellationToken cancellation)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(cancellation);
-    }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Notices are not heard until the database is back: {Reason}")]
-    private partial void LogLost(string reason);
 }

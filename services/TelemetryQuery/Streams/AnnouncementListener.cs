@@ -7,38 +7,15 @@ namespace EasySmart.TelemetryQuery.Streams;
 /// Hears what ingestion announces, on a connection of its own, and says every few seconds which tenants are followed here: ingestion
 /// announces nothing else. What is announced while the connection is away is lost, so that the streams look for themselves afterwards.
 /// </summary>
-internal sealed partial class AnnouncementListener(NpgsqlDataSource database, StreamHub hub, TimeProvider clock, ILogger<AnnouncementListener> logger)
-    : BackgroundService
+internal sealed class AnnouncementListener(NpgsqlDataSource database, StreamHub hub, TimeProvider clock, ILogger<AnnouncementListener> logger)
+    : ListeningService(database, ["readings"], logger)
 {
-    private const string Channel = "readings";
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override void Hear(string channel, string payload) => hub.Hear(payload);
+
+    protected override async Task ListenAsync(NpgsqlConnection connection, CancellationToken stopping)
     {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await ListenAsync(stoppingToken);
-            }
-            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
-            {
-                LogLost(Transient.Is(exception) ? LogLevel.Warning : LogLevel.Error, exception.Message);
-                await Task.Delay(Pause, stoppingToken);
-            }
-        }
-    }
-
-    private async Task ListenAsync(CancellationToken stopping)
-    {
-        await using var connection = await database.OpenConnectionAsync(stopping);
-        connection.Notification += (_, notice) => hub.Hear(notice.Payload);
-        await using (var listen = new NpgsqlCommand($"LISTEN {Channel}", connection))
-        {
-            await listen.ExecuteNonQueryAsync(stopping);
-        }
-
         hub.Disturb(since: null);
         while (true)
         {
@@ -54,7 +31,4 @@ internal sealed partial class AnnouncementListener(NpgsqlDataSource database, St
             }
         }
     }
-
-    [LoggerMessage(Message = "No reading is heard of live until the database is back: {Reason}")]
-    private partial void LogLost(LogLevel level, string reason);
 }
