@@ -13,11 +13,13 @@ public sealed class TenantIsolationTests(BillingHost host)
     [Theory]
     [InlineData("tenant_plans")]
     [InlineData("usage_minutes")]
+    [InlineData("tenant_storage")]
+    [InlineData("devices")]
     public async Task Without_WHERE_one_tenant_is_seen_and_without_a_tenant_none(string table)
     {
         await AddAsync(_mine);
         await AddAsync(Guid.CreateVersion7());
-        var sql = $"SELECT coalesce(array_agg(tenant_id), '{{}}') FROM {table}";
+        var sql = $"SELECT coalesce(array_agg(DISTINCT tenant_id) FILTER (WHERE tenant_id IS NOT NULL), '{{}}') FROM {table}";
         // One connection in the pool, so that every use after the first is a reuse.
         await using var source = NpgsqlDataSource.Create(host.Database.For("billing_app") + ";Maximum Pool Size=1");
         Assert.Empty(await TenantsAsync(source, sql));
@@ -41,6 +43,14 @@ public sealed class TenantIsolationTests(BillingHost host)
     [InlineData("billing_app", "DELETE FROM usage_minutes")]
     [InlineData("billing_app", "SELECT nextval('tenant_plan_version')")]
     [InlineData("billing_app", "CREATE TABLE mine (a int)")]
+    [InlineData("billing_app", "SELECT * FROM plans")]
+    [InlineData("billing_app", "SELECT * FROM plan_history")]
+    [InlineData("billing_app", "SELECT * FROM quota_levels")]
+    [InlineData("billing_app", "UPDATE tenant_storage SET bytes = 0")]
+    [InlineData("billing_app", "DELETE FROM devices")]
+    [InlineData("billing_system", "UPDATE plan_history SET quota_devices = 0")]
+    [InlineData("billing_system", "DELETE FROM plan_history")]
+    [InlineData("billing_system", "DELETE FROM tenant_storage")]
     [InlineData("billing_system", "DELETE FROM usage_minutes")]
     [InlineData("billing_system", "TRUNCATE tenant_plans")]
     [InlineData("billing_system", "CREATE TABLE mine (a int)")]
@@ -64,6 +74,8 @@ public sealed class TenantIsolationTests(BillingHost host)
         await using var insert = system.CreateCommand(
             """
             WITH plan AS (INSERT INTO tenant_plans VALUES ($1, 'starter', 'monthly', 0, 360, 1000, false, nextval('tenant_plan_version'), now(), 90))
+            , storage AS (INSERT INTO tenant_storage VALUES ($1, 1))
+            , device AS (INSERT INTO devices VALUES (gen_random_uuid(), $1, 1))
             INSERT INTO usage_minutes VALUES ($1, date_trunc('minute', now()), 1, 1, 1)
             """);
         insert.Parameters.Add(new() { Value = tenant });
