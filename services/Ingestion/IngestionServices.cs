@@ -2,7 +2,9 @@ using EasySmart.Ingestion.Announcements;
 using EasySmart.Ingestion.Batches;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Mqtt;
+using EasySmart.Ingestion.Reconciliation;
 using EasySmart.Ingestion.Rejected;
+using EasySmart.Ingestion.Retention;
 using EasySmart.Ingestion.Rollups;
 using EasySmart.Ingestion.Tenants;
 using EasySmart.Ingestion.Usage;
@@ -66,6 +68,8 @@ internal static class IngestionServices
         services.AddHostedService(provider => provider.GetRequiredService<ErrorNotices>());
         services.AddHostedService<RejectionCleaner>();
         services.AddHostedService<UsageTeller>();
+        services.AddHostedService<ReadingRetention>();
+        services.AddHostedService<NightlyReconciliation>();
         services.AddHostedService<Roller>();
         services.AddHostedService<TelemetryPipeline>();
         services.AddHealthChecks().AddCheck<MqttHealth>("mqtt", HealthStatus.Unhealthy);

@@ -2,6 +2,7 @@ using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Postgres;
 using EasySmart.TelemetryQuery;
 using EasySmart.TelemetryQuery.Aggregates;
+using EasySmart.TelemetryQuery.Export;
 using EasySmart.TelemetryQuery.Limits;
 using EasySmart.TelemetryQuery.Streams;
 using EasySmart.TelemetryQuery.Values;
@@ -13,6 +14,7 @@ builder.AddPostgres(migrations: null, callersOnly: true, Statements.Bound);
 builder.AddQueryLimits();
 builder.Services.AddHostedService<ViewsGate>();
 builder.Services.AddAggregates();
+builder.Services.AddSingleton<ExportCount>();
 builder.Services.AddStreams();
 builder.Services.AddValidation();
 

@@ -18,7 +18,8 @@ internal sealed partial class ViewsGate(NpgsqlDataSource database, ILogger<Views
         SELECT device_id, slot, time, received_at, form, value, payload, sent FROM tenant.readings LIMIT 0;
         SELECT device_id, slot, quarter, count, sum, min, max, first, last FROM tenant.rollups LIMIT 0;
         SELECT device_id, slot, quarter FROM tenant.rollups_due LIMIT 0;
-        SELECT rolled_until FROM tenant.rollup_progress LIMIT 0
+        SELECT rolled_until FROM tenant.rollup_progress LIMIT 0;
+        SELECT tenant.count_export() LIMIT 0
         """;
 
     public async Task StartingAsync(CancellationToken cancellationToken) => await new ResiliencePipelineBuilder()
@@ -45,7 +46,7 @@ internal sealed partial class ViewsGate(NpgsqlDataSource database, ILogger<Views
 
     private static bool IsMissing(PostgresException exception) => exception.SqlState
         is PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.UndefinedTable
-        or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.InsufficientPrivilege;
+        or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.InsufficientPrivilege;
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

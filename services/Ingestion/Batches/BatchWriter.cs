@@ -125,6 +125,7 @@ internal sealed partial class BatchWriter(
         foreach (var message in batch)
         {
             AddRejections(message, rejected);
+            usage.AddCall(message);
         }
 
         await rejected.WriteAsync(transaction, cancellation);
@@ -143,6 +144,10 @@ internal sealed partial class BatchWriter(
                     Announcement.Of(stored, watched),
                 ],
                 cancellation);
+        }
+        else if (usage.Keeping() is { } calls)
+        {
+            await RunAsync(transaction, [calls], cancellation);
         }
 
         recent.Committing();

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
-using System.Text.Json;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Parsing;
+using EasySmart.Ingestion.Webhook;
 using EasySmart.ServiceDefaults.Messaging;
 using Npgsql;
 
@@ -12,15 +12,16 @@ namespace EasySmart.Ingestion.Usage;
 internal sealed class UsageTally
 {
     private static readonly long Minute = (long)TimeSpan.FromMinutes(1).TotalMicroseconds;
-    private readonly Dictionary<(Guid Tenant, long Minute), (long Messages, long Readings, long Bytes)> _usage = [];
+    private readonly Dictionary<(Guid Tenant, long Minute), (long Messages, long Readings, long Bytes, long Calls)> _usage = [];
     private readonly Dictionary<KnownDevice, long> _seen = [];
+    private readonly HashSet<Delivery> _calls = [];
     private Message? _counted;
 
     /// <summary>Counts a reading that was newly stored; those of one message one after the other.</summary>
     public void Add(Reading reading)
     {
         var message = reading.Message;
-        ref var used = ref CollectionsMarshal.GetValueRefOrAddDefault(_usage, (message.TenantId, message.ReceivedAt - message.ReceivedAt % Minute), out _);
+        ref var used = ref Of(message.TenantId, message);
         used.Readings++;
         used.Bytes += reading.Payload.Length;
         if (ReferenceEquals(message, _counted))
@@ -37,18 +38,21 @@ internal sealed class UsageTally
         }
     }
 
-    /// <summary>Keeps what was used for <see cref="UsageTeller"/>.</summary>
-    public NpgsqlBatchCommand Keeping() => new("INSERT INTO used (entries) VALUES ($1)")
+    /// <summary>
+    /// Counts the call that a message came with, once however many messages it brought and commits they are in: to the tenant of the first
+    /// one whose device is known, stored or refused.
+    /// </summary>
+    public void AddCall(Message message)
     {
-        Parameters =
+        if (message.Source is Delivery { IsCounted: false } call && message.Device?.TenantId is { } tenant && _calls.Add(call))
         {
-            new()
-            {
-                Value = JsonSerializer.Serialize(
-                    _usage.Select(u => new UsageEntry(u.Key.Tenant, ReadingTime.Of(u.Key.Minute), u.Value.Messages, u.Value.Readings, u.Value.Bytes))),
-            },
-        },
-    };
+            Of(tenant, message).Calls++;
+        }
+    }
+
+    /// <summary>Keeps what was used for <see cref="UsageTeller"/>; null when nothing was.</summary>
+    public NpgsqlBatchCommand? Keeping() => _usage.Count == 0 ? null : KeptUsage.Of(_usage.Select(u => new UsageEntry(
+        u.Key.Tenant, ReadingTime.Of(u.Key.Minute), u.Value.Messages, u.Value.Readings, u.Value.Bytes, WebhookCalls: u.Value.Calls)));
 
     /// <summary>Tells which devices were seen; null when it is known of all of them.</summary>
     public NpgsqlBatchCommand? PublishingSeen(DateTimeOffset now) => _seen.Count == 0 ? null : Outbox.Publishing([(
@@ -59,12 +63,20 @@ internal sealed class UsageTally
         },
         "seen")]);
 
-    /// <summary>The commit went through: the devices need not be told of again for a while.</summary>
+    /// <summary>The commit went through: the devices need not be told of again for a while, and the calls are counted.</summary>
     public void Committed()
     {
+        foreach (var call in _calls)
+        {
+            call.IsCounted = true;
+        }
+
         foreach (var (device, at) in _seen)
         {
             device.SeenAt = at;
         }
     }
+
+    private ref (long Messages, long Readings, long Bytes, long Calls) Of(Guid tenant, Message message) =>
+        ref CollectionsMarshal.GetValueRefOrAddDefault(_usage, (tenant, message.ReceivedAt - message.ReceivedAt % Minute), out _);
 }

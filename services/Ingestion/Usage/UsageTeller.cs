@@ -8,7 +8,7 @@ namespace EasySmart.Ingestion.Usage;
 
 /// <summary>
 /// Tells every second what commits have used since, in one event: one for each commit would cost its subscribers more than the commit. What
-/// is told is deleted in the transaction that puts the event into the outbox, so that each commit is told once.
+/// is told is deleted in the transaction that puts the event into the outbox and moves the tenants' accounts, so that each commit is told once.
 /// </summary>
 internal sealed partial class UsageTeller(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, TimeProvider clock, ILogger<UsageTeller> logger) : BackgroundService
@@ -35,7 +35,7 @@ internal sealed partial class UsageTeller(
     }
 
     /// <summary>Returns of how many commits it told.</summary>
-    private async Task<int> TellAsync(CancellationToken cancellation)
+    internal async Task<int> TellAsync(CancellationToken cancellation)
     {
         await using var connection = await database.OpenConnectionAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
@@ -57,7 +57,13 @@ internal sealed partial class UsageTeller(
         {
             var used = new UsageRecorded { OccurredAt = clock.GetUtcNow(), Entries = [.. entries.GroupBy(e => (e.TenantId, e.Minute)).Select(Sum)] };
             // Entries add up, so no order is kept among these events: each has a key of its own.
-            await transaction.PublishAsync(used, $"usage:{used.EventId}", cancellation);
+            await using var telling = new NpgsqlBatch(connection, transaction) { BatchCommands = { Outbox.Publishing([(used, $"usage:{used.EventId}")]) } };
+            if (StoredAccounts.Adding(used.Entries) is { } accounts)
+            {
+                telling.BatchCommands.Add(accounts);
+            }
+
+            await telling.ExecuteNonQueryAsync(cancellation);
             await transaction.CommitAsync(cancellation);
         }
 
@@ -65,7 +71,15 @@ internal sealed partial class UsageTeller(
     }
 
     private static UsageEntry Sum(IGrouping<(Guid TenantId, DateTimeOffset Minute), UsageEntry> entries) => new(
-        entries.Key.TenantId, entries.Key.Minute, entries.Sum(e => e.Messages), entries.Sum(e => e.Readings), entries.Sum(e => e.Bytes));
+        entries.Key.TenantId,
+        entries.Key.Minute,
+        entries.Sum(e => e.Messages),
+        entries.Sum(e => e.Readings),
+        entries.Sum(e => e.Bytes),
+        entries.Sum(e => e.ReadingsDeleted),
+        entries.Sum(e => e.BytesDeleted),
+        entries.Sum(e => e.WebhookCalls),
+        entries.Sum(e => e.Exports));
 
     [LoggerMessage(Message = "What was used is told later: {Reason}")]
     private partial void LogLater(LogLevel level, string reason);

@@ -15,6 +15,9 @@ internal sealed class Delivery : IMessageSource
     /// <summary>All of them are committed; asked when they are settled.</summary>
     public bool IsCommitted => _messages.TrueForAll(message => message.Done);
 
+    /// <summary>A commit has counted this call of the webhook. The batches' own.</summary>
+    public bool IsCounted { get; set; }
+
     public void Add(Message message)
     {
         _messages.Add(message);

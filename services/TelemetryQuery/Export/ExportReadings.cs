@@ -34,7 +34,7 @@ internal static class ExportReadings
     /// </param>
     public static async Task<IResult> HandleAsync(
         TenantScope tenant, [AsParameters] DeviceSelector device, [AsParameters] RangeQuery range, string format, [Range(0, short.MaxValue)] short? slot,
-        string? cursor, NpgsqlDataSource database, TimeProvider clock, CancellationToken cancellation)
+        string? cursor, NpgsqlDataSource database, ExportCount count, TimeProvider clock, CancellationToken cancellation)
     {
         var refused = range.Refuse(clock.GetUtcNow(), out var asked);
         if ((device.Fault ?? refused) is { } fault)
@@ -60,7 +60,9 @@ internal static class ExportReadings
 
         // The first piece before the answer begins: what is wrong by then is still told as an error.
         var pieces = ReadAsync(database, tenant.Id, found, asked, place, cancellation).GetAsyncEnumerator(cancellation);
-        return new ExportFile(form, ExportName.Of(found.Label ?? "", found.Id, asked, form), pieces, await pieces.MoveNextAsync(), goesOn: place is not null);
+        var any = await pieces.MoveNextAsync();
+        await count.AddAsync(tenant.Id, cancellation);
+        return new ExportFile(form, ExportName.Of(found.Label ?? "", found.Id, asked, form), pieces, any, goesOn: place is not null);
     }
 
     private static async IAsyncEnumerable<Piece> ReadAsync(
