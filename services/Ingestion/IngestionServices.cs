@@ -2,6 +2,7 @@ using EasySmart.Ingestion.Announcements;
 using EasySmart.Ingestion.Batches;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Mqtt;
+using EasySmart.Ingestion.Quotas;
 using EasySmart.Ingestion.Reconciliation;
 using EasySmart.Ingestion.Rejected;
 using EasySmart.Ingestion.Retention;
@@ -46,6 +47,7 @@ internal static class IngestionServices
         services.AddSingleton<DeviceReplica>();
         services.AddSingleton<ShutOutTenants>();
         services.AddSingleton<TenantQuotas>();
+        services.AddSingleton<QuotaGate>();
         services.AddSingleton<DeviceOwner>();
         services.AddSingleton<OwnerInquiry>();
         services.AddSingleton<WaitingRoom>();

@@ -1,6 +1,7 @@
 using EasySmart.Ingestion.Batches;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Parsing;
+using EasySmart.Ingestion.Quotas;
 using EasySmart.Ingestion.Tenants;
 
 namespace EasySmart.Ingestion;
@@ -10,7 +11,7 @@ namespace EasySmart.Ingestion;
 /// network; what cannot be decided from memory waits aside.
 /// </summary>
 internal sealed class Intake(
-    DeviceDirectory directory, ShutOutTenants shutOut, TenantQuotas quotas, WaitingRoom waiting, Lanes lanes, OwnerInquiry inquiry)
+    DeviceDirectory directory, ShutOutTenants shutOut, TenantQuotas quotas, QuotaGate gate, WaitingRoom waiting, Lanes lanes, OwnerInquiry inquiry)
 {
     /// <summary>Takes a message in; waits while there is no room.</summary>
     public ValueTask AcceptAsync(Message message, CancellationToken cancellation)
@@ -49,7 +50,7 @@ internal sealed class Intake(
         (message.TenantId, message.DeviceId, message.Slot) = (topic.TenantId, topic.DeviceId, topic.Slot);
     }
 
-    /// <summary>Makes readings or a rejection of it; false when the device's owner must be asked first.</summary>
+    /// <summary>Makes readings or a rejection of it, once; false when the device's owner must be asked first.</summary>
     public bool TryDecide(Message message)
     {
         var verdict = directory.Judge(message.TenantId, message.DeviceId, out var device, out var refusal);
@@ -63,7 +64,9 @@ internal sealed class Intake(
         message.Rejection = refusal ?? message.Rejection;
         if (message.Rejection is null)
         {
-            ReadPayload(message);
+            var quota = quotas.Find(message.TenantId);
+            ReadPayload(message, quota);
+            gate.Pass(message, quota);
         }
 
         return true;
@@ -80,9 +83,9 @@ internal sealed class Intake(
         return true;
     }
 
-    private void ReadPayload(Message message)
+    private static void ReadPayload(Message message, TenantQuota? quota)
     {
-        var bounds = TimeBounds.At(message.ReceivedAt, quotas.RetentionOf(message.TenantId));
+        var bounds = TimeBounds.At(message.ReceivedAt, quota?.Retention ?? long.MaxValue);
         message.Rejection = PayloadReader.Read(message.Payload.Span, bounds, out var payload, out var parts)
             ?? (parts is null && payload.Time is null && message.SentAt is { } sent ? bounds.Refusal(sent) : null);
         if (message.Rejection is null)

@@ -1,4 +1,5 @@
 using EasySmart.Ingestion.Devices;
+using EasySmart.Ingestion.Quotas;
 
 namespace EasySmart.Ingestion;
 
@@ -45,6 +46,12 @@ internal sealed class Message(string topic, ReadOnlyMemory<byte> payload, IMessa
     /// <summary>Why all of it is refused.</summary>
     public string? Rejection { get; set; }
 
+    /// <summary>The quota that refuses it, if one does.</summary>
+    public OverQuota? Over { get; set; }
+
+    /// <summary>The minute that it counts for, in the quota of messages; 0 when it does not count.</summary>
+    public long CountedIn { get; set; }
+
     /// <summary>Rows that it makes, for the size of a batch.</summary>
     public int Rows => Math.Max(1, Readings.Length);
 
@@ -76,6 +83,11 @@ internal sealed class Message(string topic, ReadOnlyMemory<byte> payload, IMessa
 
         // It may stand in line for as long as an outage lasts; what it holds must not.
         (Payload, Readings) = (default, []);
+        if (CountedIn != 0 && Over is null)
+        {
+            Device?.Minute.GiveBack(CountedIn);
+        }
+
         return true;
     }
 }

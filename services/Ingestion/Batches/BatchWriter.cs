@@ -2,8 +2,10 @@ using System.Diagnostics;
 using EasySmart.Ingestion.Announcements;
 using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Parsing;
+using EasySmart.Ingestion.Quotas;
 using EasySmart.Ingestion.Rejected;
 using EasySmart.Ingestion.Rollups;
+using EasySmart.Ingestion.Tenants;
 using EasySmart.Ingestion.Usage;
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
@@ -19,6 +21,7 @@ internal sealed partial class BatchWriter(
     RecentDeliveries recent,
     ErrorNotices notices,
     WatchedTenants watched,
+    TenantQuotas quotas,
     IngestionMetrics metrics,
     TimeProvider clock,
     ILogger<BatchWriter> logger)
@@ -110,6 +113,8 @@ internal sealed partial class BatchWriter(
 
         var usage = new UsageTally();
         var rejected = new RejectionLog();
+        var now = clock.GetUtcNow();
+        var minutes = new MinuteTally(quotas, now);
         await using var connection = await database.OpenConnectionAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         IReadOnlyList<Reading> stored = readings;
@@ -126,35 +131,29 @@ internal sealed partial class BatchWriter(
         {
             AddRejections(message, rejected);
             usage.AddCall(message);
+            minutes.Add(message);
         }
 
         await rejected.WriteAsync(transaction, cancellation);
+        foreach (var reading in stored)
+        {
+            usage.Add(reading);
+        }
+
+        List<NpgsqlBatchCommand?> commands = [minutes.Writing(), usage.Keeping(), usage.PublishingSeen(now)];
         if (stored.Count > 0)
         {
-            foreach (var reading in stored)
-            {
-                usage.Add(reading);
-            }
-
-            var now = clock.GetUtcNow();
-            await RunAsync(
-                transaction,
-                [
-                    LatestUpsert.Of(stored), recent.Recording(stored), LateQuarters.Of(stored, now), usage.Keeping(), usage.PublishingSeen(now),
-                    Announcement.Of(stored, watched),
-                ],
-                cancellation);
-        }
-        else if (usage.Keeping() is { } calls)
-        {
-            await RunAsync(transaction, [calls], cancellation);
+            commands.AddRange([LatestUpsert.Of(stored), recent.Recording(stored), LateQuarters.Of(stored, now), Announcement.Of(stored, watched)]);
         }
 
+        await RunAsync(transaction, commands, minutes, cancellation);
+        await Crossing.TellAsync(minutes.Crossings, transaction, now, cancellation);
         recent.Committing();
         await transaction.CommitAsync(cancellation);
 
         _careful = _careful && stored.Count < readings.Count;
         usage.Committed();
+        minutes.Committed();
         metrics.Committed(batch.Count, stored, since, ReadingTime.Micros(clock.GetUtcNow()));
         foreach (var (reason, count) in rejected.Counts)
         {
@@ -166,7 +165,8 @@ internal sealed partial class BatchWriter(
     }
 
     /// <summary>Sends statements together. Prepared, which a connection that is used again remembers: planning would cost as much as some hundred rows.</summary>
-    private static async Task RunAsync(NpgsqlTransaction transaction, NpgsqlBatchCommand?[] commands, CancellationToken cancellation)
+    private static async Task RunAsync(
+        NpgsqlTransaction transaction, List<NpgsqlBatchCommand?> commands, MinuteTally minutes, CancellationToken cancellation)
     {
         await using var together = new NpgsqlBatch(transaction.Connection, transaction);
         foreach (var command in commands)
@@ -177,8 +177,22 @@ internal sealed partial class BatchWriter(
             }
         }
 
+        if (together.BatchCommands.Count == 0)
+        {
+            return;
+        }
+
         await together.PrepareAsync(cancellation);
-        await together.ExecuteNonQueryAsync(cancellation);
+        await using var reader = await together.ExecuteReaderAsync(cancellation);
+        if (commands[0] is not null)
+        {
+            await minutes.ReadAsync(reader, cancellation);
+        }
+
+        // A statement that fails is told of when it is come to.
+        while (await reader.NextResultAsync(cancellation))
+        {
+        }
     }
 
     private static void AddRejections(Message message, RejectionLog rejected)

@@ -68,8 +68,8 @@ internal sealed class Lanes
     /// <summary>Whether a reading was late when it arrived.</summary>
     public static bool IsLate(Reading reading) => reading.Time < reading.Message.ReceivedAt - LateAfter;
 
-    // One with a reading of now among old ones is not late.
-    private static bool IsLate(Message message)
+    /// <summary>Whether a message is; one with a reading of now among old ones is not.</summary>
+    public static bool IsLate(Message message)
     {
         var late = false;
         foreach (var reading in message.Readings)

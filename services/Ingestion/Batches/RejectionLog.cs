@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using EasySmart.Ingestion.Parsing;
+using EasySmart.Ingestion.Quotas;
 using Npgsql;
 
 namespace EasySmart.Ingestion.Batches;
@@ -11,7 +12,8 @@ namespace EasySmart.Ingestion.Batches;
 /// <param name="Count">How many.</param>
 /// <param name="Topic">The topic of one of them.</param>
 /// <param name="LastAt">Arrival of the last one.</param>
-internal sealed record Refusal(Guid TenantId, Guid DeviceId, string Reason, long Count, string Topic, DateTimeOffset LastAt);
+/// <param name="Over">The quota that refuses them, if one does.</param>
+internal sealed record Refusal(Guid TenantId, Guid DeviceId, string Reason, long Count, string Topic, DateTimeOffset LastAt, OverQuota? Over);
 
 /// <summary>Records what was refused: a count for each device, reason and minute, and one sample.</summary>
 internal sealed class RejectionLog
@@ -33,7 +35,7 @@ internal sealed class RejectionLog
         let newest = refused.MaxBy(one => one.LastAt)
         select new Refusal(
             refused.Key.Tenant, refused.Key.Device, refused.Key.Reason, refused.Sum(one => one.Count), TopicOf(newest.Message),
-            ReadingTime.Of(newest.LastAt));
+            ReadingTime.Of(newest.LastAt), newest.Message.Over);
 
     public void Add(Message message, string reason, ReadOnlyMemory<byte> sample)
     {

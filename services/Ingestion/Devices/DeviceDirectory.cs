@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using EasySmart.Contracts.DeviceProvisioning;
 using EasySmart.Ingestion.Parsing;
+using EasySmart.Ingestion.Quotas;
 
 namespace EasySmart.Ingestion.Devices;
 
@@ -17,6 +18,21 @@ internal sealed class KnownDevice(Guid id, Guid? tenantId, DeviceStatus status, 
 
     /// <summary>Arrival of the reading with which it was last published as seen; microseconds since 1970.</summary>
     public long SeenAt { get; set; }
+
+    /// <summary>Its messages of this minute.</summary>
+    public MinuteWindow Minute { get; private set; } = new();
+
+    /// <summary>Is newer than what was <paramref name="known"/>, and goes on from there.</summary>
+    public KnownDevice After(KnownDevice known)
+    {
+        // Another tenant's readings make it seen anew, and count for another quota.
+        if (tenantId == known.TenantId)
+        {
+            (SeenAt, Minute) = (known.SeenAt, known.Minute);
+        }
+
+        return this;
+    }
 }
 
 /// <summary>What the directory says of a message's device.</summary>
@@ -49,17 +65,7 @@ internal sealed class DeviceDirectory(TimeProvider clock)
     public void Apply(KnownDevice device) => _devices.AddOrUpdate(
         device.Id,
         static (_, added) => added,
-        static (_, known, added) =>
-        {
-            if (added.Version <= known.Version)
-            {
-                return known;
-            }
-
-            // Another tenant's readings make it seen anew.
-            added.SeenAt = added.TenantId == known.TenantId ? known.SeenAt : 0;
-            return added;
-        },
+        static (_, known, added) => added.Version <= known.Version ? known : added.After(known),
         device);
 
     /// <summary>Its owner was just asked about the device of a message; what is refused now is refused for a moment without asking.</summary>

@@ -1,3 +1,4 @@
+using EasySmart.Ingestion.Quotas;
 using EasySmart.Ingestion.Tenants;
 using Npgsql;
 
@@ -52,8 +53,10 @@ internal sealed partial class DirectoryKeeper(
             await tenants.ReadAsync(connection, stopping);
             await quotas.ReadAsync(connection, _since, stopping);
             _since = await DeviceReplica.ReadAsync(connection, _since, directory.Apply, stopping);
-            if (_loaded.TrySetResult())
+            if (!_loaded.Task.IsCompleted)
             {
+                await MinuteRows.ResumeAsync(connection, directory, stopping);
+                _loaded.SetResult();
                 LogLoaded(directory.Count);
             }
 

@@ -28,6 +28,12 @@ internal static class Rejections
     public const string DeviceInactive = "device_inactive";
     public const string TenantSuspended = "tenant_suspended";
 
+    /// <summary>More messages in this minute than the plan allows a device.</summary>
+    public const string QuotaMessages = "quota_messages";
+
+    /// <summary>The tenant's plan allows no more to be stored.</summary>
+    public const string QuotaStorage = "quota_storage";
+
     /// <summary>The time is taken by another value; the first stays.</summary>
     public const string Conflict = "conflict";
 

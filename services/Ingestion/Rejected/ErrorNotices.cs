@@ -1,10 +1,12 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Threading.Channels;
 using EasySmart.Ingestion.Batches;
 using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Parsing;
 using EasySmart.ServiceDefaults;
+using EasySmart.ServiceDefaults.Errors;
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
 
@@ -37,14 +39,25 @@ internal sealed partial class ErrorNotices(
     /// <param name="Count">How many messages since the last notice.</param>
     /// <param name="Topic">The topic of one of them.</param>
     /// <param name="At">Arrival of the last of them.</param>
-    private sealed record Content(string Reason, string Message, long Count, string Topic, DateTimeOffset At);
+    /// <param name="Details">As a 429 would tell it: the quota and its use; absent when it is none that refuses them.</param>
+    /// <param name="ResetsAt">When the quota counts anew; absent when it does not by itself.</param>
+    private sealed record Content(
+        string Reason,
+        string Message,
+        long Count,
+        string Topic,
+        DateTimeOffset At,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LimitDetails? Details,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DateTimeOffset? ResetsAt);
 
     private sealed record Notice(Refusal Refusal, long Count, DateTimeOffset At)
     {
         public string Topic => $"tenants/{Refusal.TenantId}/devices/{Refusal.DeviceId}/events/errors";
 
         public byte[] Payload => JsonSerializer.SerializeToUtf8Bytes(
-            new Content(Refusal.Reason, RejectionReasons.Explain(Refusal.Reason), Count, Refusal.Topic, Refusal.LastAt), Json.Options);
+            new Content(
+                Refusal.Reason, RejectionReasons.Explain(Refusal.Reason), Count, Refusal.Topic, Refusal.LastAt, Refusal.Over?.Details, Refusal.Over?.ResetsAt),
+            Json.Options);
     }
 
     /// <summary>Takes in what was just committed as refused. Returns at once.</summary>

@@ -17,7 +17,7 @@ internal sealed class ApplyTenantQuota : IEventHandler<TenantQuotaChanged>
     public Task HandleAsync(TenantQuotaChanged @event, NpgsqlTransaction transaction, CancellationToken cancellation) => ApplyAsync(
         new TenantQuota(
             @event.TenantId, @event.PlanType, @event.BillingCycle, @event.QuotaDevices, @event.QuotaMsgsPerMin, @event.QuotaStorageMb,
-            @event.AllowOverage, @event.RetentionDays, @event.Version),
+            @event.AllowOverage, @event.RetentionDays, @event.Version, @event.StorageBlocked ?? false, @event.StorageBytes ?? 0),
         transaction,
         cancellation);
 
@@ -27,12 +27,13 @@ internal sealed class ApplyTenantQuota : IEventHandler<TenantQuotaChanged>
             $"""
             WITH written AS (
                 INSERT INTO tenant_quotas AS known (tenant_id, plan_type, billing_cycle, quota_devices, quota_msgs_per_min, quota_storage_mb,
-                                                    allow_overage, retention_days, version)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                                    allow_overage, retention_days, version, storage_blocked, storage_bytes)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
                 ON CONFLICT (tenant_id) DO UPDATE SET plan_type = excluded.plan_type, billing_cycle = excluded.billing_cycle,
                     quota_devices = excluded.quota_devices, quota_msgs_per_min = excluded.quota_msgs_per_min,
                     quota_storage_mb = excluded.quota_storage_mb, allow_overage = excluded.allow_overage,
-                    retention_days = excluded.retention_days, version = excluded.version, applied_at = excluded.applied_at
+                    retention_days = excluded.retention_days, version = excluded.version, applied_at = excluded.applied_at,
+                    storage_blocked = excluded.storage_blocked, storage_bytes = excluded.storage_bytes
                 WHERE known.version < excluded.version
                 RETURNING 1)
             SELECT pg_notify('{Channel}', '') FROM written
@@ -42,7 +43,7 @@ internal sealed class ApplyTenantQuota : IEventHandler<TenantQuotaChanged>
         foreach (var value in new object?[]
         {
             quota.TenantId, quota.PlanType, quota.BillingCycle, quota.QuotaDevices, quota.QuotaMsgsPerMin, quota.QuotaStorageMb,
-            quota.AllowOverage, quota.RetentionDays, quota.Version,
+            quota.AllowOverage, quota.RetentionDays, quota.Version, quota.StorageBlocked, quota.StorageBytes,
         })
         {
             command.Parameters.Add(new() { Value = value ?? DBNull.Value });

@@ -13,7 +13,9 @@ internal sealed record TenantQuota(
     int QuotaStorageMb,
     bool AllowOverage,
     int? RetentionDays,
-    long Version)
+    long Version,
+    bool StorageBlocked = false,
+    long StorageBytes = 0)
 {
     /// <summary>For how long readings are kept, in microseconds; more days than time has are without end.</summary>
     public long Retention { get; } =
@@ -39,7 +41,8 @@ internal sealed class TenantQuotas
     {
         await using var command = new NpgsqlCommand(
             """
-            SELECT tenant_id, plan_type, billing_cycle, quota_devices, quota_msgs_per_min, quota_storage_mb, allow_overage, retention_days, version
+            SELECT tenant_id, plan_type, billing_cycle, quota_devices, quota_msgs_per_min, quota_storage_mb, allow_overage, retention_days, version,
+                storage_blocked, storage_bytes
             FROM tenant_quotas WHERE applied_at >= $1
             """,
             connection);
@@ -50,7 +53,8 @@ internal sealed class TenantQuotas
             // The table holds the newest version, and only this reader changes the map.
             _quotas[reader.GetGuid(0)] = new TenantQuota(
                 reader.GetGuid(0), reader.GetString(1), reader.GetString(2), reader.GetInt32(3), reader.GetInt32(4), reader.GetInt32(5),
-                reader.GetBoolean(6), await reader.IsDBNullAsync(7, cancellation) ? null : reader.GetInt32(7), reader.GetInt64(8));
+                reader.GetBoolean(6), await reader.IsDBNullAsync(7, cancellation) ? null : reader.GetInt32(7), reader.GetInt64(8),
+                reader.GetBoolean(9), reader.GetInt64(10));
         }
     }
 }

@@ -14,6 +14,11 @@ internal static class Refusals
     /// <summary>The answer; null when at least one of its readings was stored.</summary>
     public static ProblemResult? Of(Message message)
     {
+        if (message is { Rejection: { } quota, Over: { } over })
+        {
+            return Problem.QuotaExceeded(RejectionReasons.Explain(quota), over.Details, over.RetryAfterSeconds);
+        }
+
         if (message.Rejection is { } all)
         {
             return For(message, all);

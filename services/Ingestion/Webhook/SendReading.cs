@@ -47,7 +47,7 @@ public static class SendReading
         }
 
         return !await reception.StoreAsync(delivery, body.Length, cancellation) ? Reception.NotStored
-            : Refusals.Of(message) is { } refusal ? refusal
+            : Refusals.Of(message) is { } refusal && (onLimit is null || message.Over is null) ? refusal
             : TypedResults.Ok(new StoredReading(true, message.DeviceId, message.Slot, RefusedReading.Of(message)));
     }
 

@@ -8,8 +8,8 @@ namespace EasySmart.Ingestion.Webhook;
 
 /// <summary>
 /// <c>POST /telemetry/batch</c>: stores up to 10,000 readings, each as <c>POST /telemetry</c> takes it: a JSON array, or a line for each as
-/// <c>application/x-ndjson</c>; 16 MiB at most. 200 means that all of them are committed, or refused as the answer says. 503 means that some
-/// may not be stored: the whole may be sent again, and what has a <c>timestamp</c> or <c>ts</c> is stored once.
+/// <c>application/x-ndjson</c>; 16 MiB at most. 200 means that all of them are committed, or refused as the answer says; 429, that the plan's
+/// quotas refuse each of them, of which it tells the one to be waited for longest. 503 means that some may not be stored: the whole may be sent again, and what has a <c>timestamp</c> or <c>ts</c> is stored once.
 /// </summary>
 public static class SendReadings
 {
@@ -64,6 +64,11 @@ public static class SendReadings
             return Reception.NotStored;
         }
 
+        if (messages.MaxBy(message => message?.Over?.RetryAfterSeconds) is { } last && Array.TrueForAll(messages, message => message?.Over is not null))
+        {
+            return Refusals.Of(last)!;
+        }
+
         var errors = new List<RefusedItem>();
         for (var i = 0; i < items.Count; i++)
         {
@@ -115,6 +120,7 @@ public sealed record RefusedItem(
         404 => "not_found",
         409 => "conflict",
         413 => "payload_too_large",
+        429 => "quota_exceeded",
         _ => "bad_request",
     };
 }

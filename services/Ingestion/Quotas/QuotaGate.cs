@@ -1,0 +1,48 @@
+using EasySmart.Contracts.Quotas;
+using EasySmart.Ingestion.Batches;
+using EasySmart.Ingestion.Parsing;
+using EasySmart.Ingestion.Tenants;
+using EasySmart.ServiceDefaults.Errors;
+
+namespace EasySmart.Ingestion.Quotas;
+
+/// <summary>Holds messages that are fit to be stored against their tenant's quotas, from memory. Without quotas that are known there are no limits.</summary>
+internal sealed class QuotaGate(TimeProvider clock)
+{
+    // Storage is freed by retention or by another plan, neither of which comes soon.
+    private const int StorageRetrySeconds = 3600;
+
+    /// <summary>Counts the message, once; what no quota allows becomes a rejection.</summary>
+    public void Pass(Message message, TenantQuota? quota)
+    {
+        // What is refused anyway counts for nothing.
+        if (!Array.Exists(message.Readings, reading => reading.Rejection is null))
+        {
+            return;
+        }
+
+        if (quota is { StorageBlocked: true })
+        {
+            var used = new LimitDetails(QuotaLimits.StorageMb, quota.QuotaStorageMb, quota.StorageBytes / 1_000_000, 0);
+            Refuse(message, Rejections.QuotaStorage, new OverQuota(used, null, StorageRetrySeconds));
+            return;
+        }
+
+        // The lane of late ones is paced by itself: what a device could not send for hours is not held against this minute.
+        if (Lanes.IsLate(message))
+        {
+            return;
+        }
+
+        var (max, now) = (quota?.QuotaMsgsPerMin ?? 0, clock.GetUtcNow());
+        (message.CountedIn, var messages) = message.Device!.Minute.Take(ReadingTime.Micros(now), max, out var taken);
+        if (!taken)
+        {
+            var end = MinuteWindow.EndOf(message.CountedIn);
+            Refuse(message, Rejections.QuotaMessages, new OverQuota(
+                new LimitDetails(QuotaLimits.MessagesPerMinute, max, messages, MinuteWindow.Seconds), end, (int)Math.Ceiling((end - now).TotalSeconds)));
+        }
+    }
+
+    private static void Refuse(Message message, string reason, OverQuota over) => (message.Rejection, message.Over, message.Readings) = (reason, over, []);
+}
