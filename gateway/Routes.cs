@@ -25,6 +25,7 @@ internal static class Routes
         new("/tenants/{**rest}", Services.Identity),
         new("/tenants/{tenant_id}/quotas", Services.BillingQuota),
         new("/tenants/{tenant_id}/usage", Services.BillingQuota),
+        new("/tenants/{tenant_id}/snapshots", Services.BillingQuota),
         new("/tenants/me/limits", Services.BillingQuota),
         new("/plans/{**rest}", Services.BillingQuota),
 
