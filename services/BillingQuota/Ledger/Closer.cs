@@ -40,8 +40,9 @@ internal sealed partial class Closer(
 
         var closed = hash.Close(next.Day, next.LastSeq + 1, now);
         await KeepAsync(turn, closed, cancellation);
+        var head = Convert.ToHexStringLower(closed.Hash);
         // Before the commit: a crash in between repeats a line, and never leaves one out.
-        LogClosed(closed.Day, closed.Rows, Convert.ToHexStringLower(closed.Hash));
+        LogClosed(closed.Day, closed.Rows, head);
         await turn.CommitAsync(cancellation);
         return true;
     }

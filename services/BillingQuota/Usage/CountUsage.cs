@@ -1,3 +1,4 @@
+using EasySmart.BillingQuota.Quotas;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.ServiceDefaults.Messaging;
 using Npgsql;
@@ -5,10 +6,10 @@ using Npgsql;
 namespace EasySmart.BillingQuota.Usage;
 
 /// <summary>
-/// Adds what an event tells of to its minutes, and to the ledger's hours. The inbox sees to it that each event counts once. An event comes
-/// about once a second and may tell of every tenant, so it is one batch of two statements, however many there are.
+/// Adds what an event tells of to its minutes, to the ledger's hours and to what the tenants have stored. The inbox sees to it that each event
+/// counts once. An event comes about once a second and may tell of every tenant, so there are few statements, however many there are.
 /// </summary>
-internal sealed class CountUsage : IEventHandler<UsageRecorded>
+internal sealed class CountUsage(TimeProvider clock) : IEventHandler<UsageRecorded>
 {
     // Sorted, so that two batches with the same tenants take their locks in the same order.
     private const string AddMinutes =
@@ -66,6 +67,8 @@ internal sealed class CountUsage : IEventHandler<UsageRecorded>
             },
         };
         await batch.ExecuteNonQueryAsync(cancellation);
+        var stored = entries.GroupBy(e => e.TenantId).ToDictionary(tenant => tenant.Key, tenant => tenant.Sum(e => e.Bytes - e.BytesDeleted));
+        await TenantStorage.AddAsync(transaction, stored, clock, cancellation);
     }
 
     private static IEnumerable<(Guid Tenant, DateTime Hour, string Meter, long Amount)> Metered(UsageEntry entry)
