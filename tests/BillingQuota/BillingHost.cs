@@ -1,3 +1,4 @@
+using EasySmart.Contracts.Auditing;
 using EasySmart.Contracts.BillingQuota;
 using EasySmart.Hosting;
 using EasySmart.ServiceDefaults.Postgres;
@@ -34,7 +35,7 @@ public sealed class BillingHost : ServiceHost<Program>
     public TestDatabase Database { get; private set; } = null!;
 
     /// <summary>The services whose events this one takes, and who take its events.</summary>
-    public EventProbe Others => _others ??= new EventProbe(this, VirtualHost).On<TenantQuotaChanged>();
+    public EventProbe Others => _others ??= new EventProbe(this, VirtualHost).On<TenantQuotaChanged>().On<AuditRecorded>();
 
     /// <summary>A host beside the shared one.</summary>
     /// <param name="database">A database that the caller keeps.</param>

@@ -83,7 +83,7 @@ internal sealed class MonthEnd([FromKeyedServices(DataSources.System)] NpgsqlDat
                 SELECT tenant_id FROM tenant_plans p
                 WHERE since < $2 AND NOT EXISTS (
                     SELECT FROM usage_snapshots s WHERE s.tenant_id = p.tenant_id AND s.period = $1 AND s.final)
-                ORDER BY tenant_id LIMIT {Most}) AS some
+                ORDER BY tenant_id LIMIT {Most}) AS next
             """,
             turn.Connection,
             turn)

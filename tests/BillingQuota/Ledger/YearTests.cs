@@ -89,7 +89,7 @@ public sealed class YearTests
     }
 
     private static Task<string> SnapshotsAsync(OwnLedger ledger) => ledger.ReadAsync(
-        "SELECT string_agg(concat_ws(' ', period, final, devices, storage_bytes, meters->>'messages', meters->>'device_hours'), ', ' ORDER BY period) FROM usage_snapshots");
+        "SELECT string_agg(concat_ws(' ', period, final::text, devices, storage_bytes, meters->>'messages', meters->>'device_hours'), ', ' ORDER BY period) FROM usage_snapshots");
 
     private UsageEntry Entry(DateTimeOffset hour, long n) =>
         new(_mine, hour.AddMinutes(n % 60), 10 + n, 9 + n, 1000 + (n * 7), n % 5, n % 11);
