@@ -157,9 +157,10 @@ var billingMigrations = builder.AddMigrations<Projects.EasySmart_BillingQuota>("
 var billing = builder.AddService<Projects.EasySmart_BillingQuota>("billing-quota", internalIdentityKey)
     .WithDatabase(billingDatabase, billingMigrations)
     .WithMessages(rabbitmq)
+    .WithReference(devices)
     .WithEnvironment("Internal__ServiceKey", serviceKey);
 
-// It fills its replica of the quotas from there.
+// Each fills its replica from the other.
 devices.WithReference(billing);
 
 var ingestionMigrations = builder.AddMigrations<Projects.EasySmart_Ingestion>("ingestion-migrations", telemetryWriting);

@@ -1,5 +1,6 @@
 using EasySmart.Contracts.Auditing;
 using EasySmart.Contracts.BillingQuota;
+using EasySmart.Contracts.Quotas;
 using EasySmart.Hosting;
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
@@ -35,7 +36,7 @@ public sealed class BillingHost : ServiceHost<Program>
     public TestDatabase Database { get; private set; } = null!;
 
     /// <summary>The services whose events this one takes, and who take its events.</summary>
-    public EventProbe Others => _others ??= new EventProbe(this, VirtualHost).On<TenantQuotaChanged>().On<AuditRecorded>();
+    public EventProbe Others => _others ??= new EventProbe(this, VirtualHost).On<TenantQuotaChanged>().On<QuotaExceeded>().On<AuditRecorded>();
 
     /// <summary>A host beside the shared one.</summary>
     /// <param name="database">A database that the caller keeps.</param>

@@ -1,7 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json;
 using EasySmart.Contracts.BillingQuota;
-using EasySmart.Contracts.Identity;
 using EasySmart.Hosting;
 
 namespace EasySmart.BillingQuota.Tests;
@@ -14,7 +13,7 @@ public sealed class PlansTests(BillingHost host)
     [Fact]
     public async Task A_tenant_created_gets_the_default_plan_with_the_contracts_fields()
     {
-        var tenant = await NewTenantAsync();
+        var tenant = await host.NewTenantAsync();
         Assert.Equal(
             $$"""
             {"tenant_id":"{{tenant}}","plan_type":"starter","billing_cycle":"monthly","quota_devices":0,"quota_msgs_per_min":360,"quota_storage_mb":1000,"allow_overage":false}
@@ -25,13 +24,13 @@ public sealed class PlansTests(BillingHost host)
     [Fact]
     public async Task Delivered_again_and_again_it_stays_one_plan_and_one_event()
     {
-        var created = Created();
+        var created = Tenants.Created();
         await host.Others.PublishAsync(created, times: 3);
-        await PublishedAsync(created.TenantId);
+        await host.PublishedAsync(created.TenantId);
         // Again later, and as another event about the same tenant.
         await host.Others.PublishAsync(created);
-        await host.Others.PublishAsync(Created() with { TenantId = created.TenantId });
-        await NewTenantAsync();
+        await host.Others.PublishAsync(Tenants.Created(created.TenantId));
+        await host.NewTenantAsync();
 
         var published = Assert.Single(host.Others.All<TenantQuotaChanged>(e => e.TenantId == created.TenantId));
         Assert.Equal(("starter", "monthly", 0), (published.PlanType, published.BillingCycle, published.QuotaDevices));
@@ -47,7 +46,7 @@ public sealed class PlansTests(BillingHost host)
         var tenants = new List<Guid>();
         for (var i = 0; i < 3; i++)
         {
-            tenants.Add(await NewTenantAsync());
+            tenants.Add(await host.NewTenantAsync());
         }
 
         var versions = tenants.Select(tenant => host.Others.All<TenantQuotaChanged>(e => e.TenantId == tenant).Single().Version).ToArray();
@@ -68,16 +67,30 @@ public sealed class PlansTests(BillingHost host)
         string[] fields =
         [
             "tenant_id", "plan_type", "billing_cycle", "quota_devices", "quota_msgs_per_min", "quota_storage_mb", "allow_overage", "retention_days",
-            "version",
+            "storage_blocked", "storage_bytes", "version",
         ];
         Assert.Equal(fields, seen[0].EnumerateObject().Select(field => field.Name));
-        Assert.All(seen, one => Assert.Equal(90, one.GetProperty("retention_days").GetInt32()));
+        var mine = seen.Where(one => tenants.Contains(one.GetProperty("tenant_id").GetGuid())).ToArray();
+        Assert.All(mine, one => Assert.Equal(90, one.GetProperty("retention_days").GetInt32()));
+    }
+
+    [Fact]
+    public async Task The_snapshot_tells_the_storage_state()
+    {
+        var tenant = await host.NewTenantAsync();
+        await host.StoreAsync((tenant, 1000 * Tenants.Mb));
+        await host.PublishedAsync(tenant, times: 2);
+        var version = host.Published(tenant)[^1].Version;
+        await host.StoreAsync((tenant, 7));
+        var state = Assert.Single((await host.Sister().GetFromJsonAsync<JsonElement[]>($"/internal/quotas?after={version - 1}&limit=1", Cancellation))!);
+        Assert.Equal((tenant, true), (state.GetProperty("tenant_id").GetGuid(), state.GetProperty("storage_blocked").GetBoolean()));
+        Assert.Equal((1000 * Tenants.Mb) + 7, state.GetProperty("storage_bytes").GetInt64());
     }
 
     [Fact]
     public async Task The_snapshot_without_parameters_begins_at_the_beginning()
     {
-        await NewTenantAsync();
+        await host.NewTenantAsync();
         Assert.NotEmpty((await host.Sister().GetFromJsonAsync<JsonElement[]>("/internal/quotas", Cancellation))!);
     }
 
@@ -103,7 +116,7 @@ public sealed class PlansTests(BillingHost host)
     [Fact]
     public async Task Quotas_are_for_the_operator_only()
     {
-        var tenant = await NewTenantAsync();
+        var tenant = await host.NewTenantAsync();
         var admin = host.As(tenant, permissions: ["tenants:read", "users:write"]);
         await Envelope.AssertAsync(await admin.GetAsync($"/tenants/{tenant}/quotas", Cancellation), 403, "forbidden");
         await Envelope.AssertAsync(await host.Anonymous().GetAsync($"/tenants/{tenant}/quotas", Cancellation), 401, "unauthorized");
@@ -116,32 +129,4 @@ public sealed class PlansTests(BillingHost host)
         var envelope = await Envelope.AssertAsync(await host.SuperAdmin().GetAsync("/tenants/mine/quotas", Cancellation), 400, "bad_request");
         Assert.True(envelope.GetProperty("details").TryGetProperty("tenant_id", out _), envelope.ToString());
     }
-
-    [Fact]
-    public async Task What_is_not_served_yet_answers_in_the_envelope()
-    {
-        var tenant = Guid.CreateVersion7();
-        using var patch = await host.SuperAdmin().PatchAsJsonAsync($"/tenants/{tenant}/quotas", new { quota_devices = 5 }, Cancellation);
-        await Envelope.AssertAsync(patch, 405, "method_not_allowed");
-        Assert.Contains("GET", patch.Content.Headers.Allow);
-        await Envelope.AssertAsync(await host.SuperAdmin().GetAsync($"/tenants/{tenant}/usage", Cancellation), 404, "not_found");
-    }
-
-    private static TenantCreated Created() => new()
-    {
-        TenantId = Guid.CreateVersion7(),
-        OccurredAt = DateTimeOffset.UtcNow,
-        RequestId = $"register-{Guid.NewGuid():N}",
-    };
-
-    /// <summary>A tenant whose plan has been published.</summary>
-    private async Task<Guid> NewTenantAsync()
-    {
-        var created = Created();
-        await host.Others.PublishAsync(created);
-        await PublishedAsync(created.TenantId);
-        return created.TenantId;
-    }
-
-    private Task PublishedAsync(Guid tenant) => Eventually.TrueAsync(() => Task.FromResult(host.Others.All<TenantQuotaChanged>(e => e.TenantId == tenant).Count > 0));
 }

@@ -18,11 +18,13 @@ public sealed class TenantIsolationTests(BillingHost host)
     [InlineData("usage_hours")]
     [InlineData("usage_snapshots")]
     [InlineData("reconciliations")]
+    [InlineData("tenant_storage")]
+    [InlineData("devices")]
     public async Task Without_WHERE_one_tenant_is_seen_and_without_a_tenant_none(string table)
     {
         await AddAsync(_mine);
         await AddAsync(Guid.CreateVersion7());
-        var sql = $"SELECT coalesce(array_agg(DISTINCT tenant_id), '{{}}') FROM {table}";
+        var sql = $"SELECT coalesce(array_agg(DISTINCT tenant_id) FILTER (WHERE tenant_id IS NOT NULL), '{{}}') FROM {table}";
         // One connection in the pool, so that every use after the first is a reuse.
         await using var source = NpgsqlDataSource.Create(host.Database.For("billing_app") + ";Maximum Pool Size=1");
         Assert.Empty(await TenantsAsync(source, sql));
@@ -55,6 +57,14 @@ public sealed class TenantIsolationTests(BillingHost host)
     [InlineData("billing_system", "DELETE FROM usage_snapshots")]
     [InlineData("billing_system", "UPDATE reconciliations SET counted_bytes = 0")]
     [InlineData("billing_system", "INSERT INTO ledger_state DEFAULT VALUES")]
+    [InlineData("billing_app", "SELECT * FROM plans")]
+    [InlineData("billing_app", "SELECT * FROM plan_history")]
+    [InlineData("billing_app", "SELECT * FROM quota_levels")]
+    [InlineData("billing_app", "UPDATE tenant_storage SET bytes = 0")]
+    [InlineData("billing_app", "DELETE FROM devices")]
+    [InlineData("billing_system", "UPDATE plan_history SET quota_devices = 0")]
+    [InlineData("billing_system", "DELETE FROM plan_history")]
+    [InlineData("billing_system", "DELETE FROM tenant_storage")]
     [InlineData("billing_system", "TRUNCATE tenant_plans")]
     [InlineData("billing_system", "CREATE TABLE mine (a int)")]
     public async Task The_runtime_roles_may_do_no_more_than_they_need(string role, string sql)
@@ -81,6 +91,8 @@ public sealed class TenantIsolationTests(BillingHost host)
             , ledger AS (INSERT INTO usage_ledger VALUES ($2, $1, date_trunc('hour', now()), 'messages', 1, now(), '9999-01-01'))
             , snapshot AS (INSERT INTO usage_snapshots VALUES ($1, '2026-02', false, now(), 'starter', 'monthly', 0, 0, '{}'))
             , reconciliation AS (INSERT INTO reconciliations VALUES ($1, now(), 1, 1, 1, 1, DEFAULT, DEFAULT, 1, 1))
+            , storage AS (INSERT INTO tenant_storage VALUES ($1, 1))
+            , device AS (INSERT INTO devices VALUES (gen_random_uuid(), $1, 1))
             INSERT INTO usage_minutes VALUES ($1, date_trunc('minute', now()), 1, 1, 1)
             """);
         insert.Parameters.Add(new() { Value = tenant });

@@ -14,11 +14,8 @@ internal static class GetQuotas
     {
         // The operator sees every tenant, but only one at a time: a query gone wrong still cannot mix them.
         await using var transaction = await db.Database.BeginTenantAsync(tenantId, cancellation);
-        var quotas = await db.TenantPlans.Where(plan => plan.TenantId == tenantId)
-            .Select(plan => new TenantQuotas(
-                plan.TenantId, plan.PlanType, plan.BillingCycle, plan.QuotaDevices, plan.QuotaMsgsPerMin, plan.QuotaStorageMb, plan.AllowOverage))
-            .SingleOrDefaultAsync(cancellation);
-        return quotas is null ? Problem.NotFound("Tenant not found") : TypedResults.Ok(quotas);
+        var plan = await db.TenantPlans.AsNoTracking().SingleOrDefaultAsync(plan => plan.TenantId == tenantId, cancellation);
+        return plan is null ? Problem.NotFound("Tenant not found") : TypedResults.Ok(TenantQuotas.Of(plan));
     }
 }
 
@@ -31,4 +28,8 @@ internal static class GetQuotas
 /// <param name="QuotaStorageMb">Storage in MB (10⁶ bytes). <example>1000</example></param>
 /// <param name="AllowOverage">Whether an enterprise tenant may go on past its storage quota.</param>
 public sealed record TenantQuotas(
-    Guid TenantId, string PlanType, string BillingCycle, int QuotaDevices, int QuotaMsgsPerMin, int QuotaStorageMb, bool AllowOverage);
+    Guid TenantId, string PlanType, string BillingCycle, int QuotaDevices, int QuotaMsgsPerMin, int QuotaStorageMb, bool AllowOverage)
+{
+    internal static TenantQuotas Of(TenantPlan plan) => new(
+        plan.TenantId, plan.PlanType, plan.BillingCycle, plan.QuotaDevices, plan.QuotaMsgsPerMin, plan.QuotaStorageMb, plan.AllowOverage);
+}

@@ -18,7 +18,8 @@ internal static class ListQuotas
         TypedResults.Ok(await db.Value.TenantPlans.Where(plan => plan.Version > after).OrderBy(plan => plan.Version).Take(limit)
             .Select(plan => new VersionedQuotas(
                 plan.TenantId, plan.PlanType, plan.BillingCycle, plan.QuotaDevices, plan.QuotaMsgsPerMin, plan.QuotaStorageMb, plan.AllowOverage,
-                plan.RetentionDays, plan.Version))
+                plan.RetentionDays, plan.StorageBlocked,
+                db.Value.StoredBytes.Where(stored => stored.TenantId == plan.TenantId).Select(stored => stored.Bytes).SingleOrDefault(), plan.Version))
             .ToListAsync(cancellation));
 }
 
@@ -31,7 +32,9 @@ internal static class ListQuotas
 /// <param name="QuotaStorageMb">Storage in MB (10⁶ bytes).</param>
 /// <param name="AllowOverage">Whether an enterprise tenant may go on past its storage quota.</param>
 /// <param name="RetentionDays">Days for which readings are kept; 0 means without end.</param>
+/// <param name="StorageBlocked">Whether the storage quota is used up and nothing more may be stored.</param>
+/// <param name="StorageBytes">Bytes of payload stored.</param>
 /// <param name="Version">Applied by a replica when newer than its own.</param>
 public sealed record VersionedQuotas(
     Guid TenantId, string PlanType, string BillingCycle, int QuotaDevices, int QuotaMsgsPerMin, int QuotaStorageMb, bool AllowOverage,
-    int RetentionDays, long Version);
+    int RetentionDays, bool StorageBlocked, long StorageBytes, long Version);

@@ -1,8 +1,8 @@
-using EasySmart.Contracts.BillingQuota;
-
 namespace EasySmart.BillingQuota.Plans;
 
-/// <summary>What a tenant may use. 0 means unlimited for each quota.</summary>
+/// <summary>
+/// What a tenant may use, as it is in force: its plan's, but for what it has of its own. 0 means unlimited for each quota.
+/// </summary>
 internal sealed class TenantPlan
 {
     public required Guid TenantId { get; init; }
@@ -21,38 +21,31 @@ internal sealed class TenantPlan
 
     public required int RetentionDays { get; set; }
 
+    public int? OwnQuotaDevices { get; set; }
+
+    public int? OwnQuotaMsgsPerMin { get; set; }
+
+    public int? OwnQuotaStorageMb { get; set; }
+
+    public bool? OwnAllowOverage { get; set; }
+
+    public int? OwnRetentionDays { get; set; }
+
+    /// <summary>Whether the storage quota is used up and nothing more may be stored.</summary>
+    public bool StorageBlocked { get; init; }
+
     /// <summary>From one sequence for all tenants; a new one at every change.</summary>
-    public long Version { get; set; }
+    public long Version { get; init; }
 
-    public DateTimeOffset UpdatedAt { get; set; }
+    public DateTimeOffset UpdatedAt { get; init; }
 
-    /// <summary>What a new tenant begins with.</summary>
-    public static TenantPlan Default(Guid tenant, DateTimeOffset now) => new()
+    /// <summary>Puts in force what the plan says, but for what is the tenant's own.</summary>
+    public void Follow(Plan plan)
     {
-        TenantId = tenant,
-        PlanType = "starter",
-        BillingCycle = "monthly",
-        QuotaDevices = 0,
-        QuotaMsgsPerMin = 360,
-        QuotaStorageMb = 1000,
-        AllowOverage = false,
-        RetentionDays = 90,
-        UpdatedAt = now,
-    };
-
-    /// <summary>The event that carries this state to whoever enforces it.</summary>
-    public TenantQuotaChanged Changed(string? requestId) => new()
-    {
-        OccurredAt = UpdatedAt,
-        RequestId = requestId,
-        TenantId = TenantId,
-        PlanType = PlanType,
-        BillingCycle = BillingCycle,
-        QuotaDevices = QuotaDevices,
-        QuotaMsgsPerMin = QuotaMsgsPerMin,
-        QuotaStorageMb = QuotaStorageMb,
-        AllowOverage = AllowOverage,
-        RetentionDays = RetentionDays,
-        Version = Version,
-    };
+        QuotaDevices = OwnQuotaDevices ?? plan.QuotaDevices;
+        QuotaMsgsPerMin = OwnQuotaMsgsPerMin ?? plan.QuotaMsgsPerMin;
+        QuotaStorageMb = OwnQuotaStorageMb ?? plan.QuotaStorageMb;
+        AllowOverage = OwnAllowOverage ?? plan.AllowOverage;
+        RetentionDays = OwnRetentionDays ?? plan.RetentionDays;
+    }
 }

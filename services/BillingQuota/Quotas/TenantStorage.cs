@@ -1,3 +1,4 @@
+using EasySmart.BillingQuota.Plans;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -13,7 +14,7 @@ internal static class TenantStorage
     /// Whether nothing more may be stored. Only an enterprise plan may allow to go on past the quota, metered.
     /// </summary>
     public static bool IsBlocked(string planType, bool allowOverage, int quotaMb, long bytes) =>
-        quotaMb > 0 && bytes >= quotaMb * BytesPerMb && !(allowOverage && planType == "enterprise");
+        quotaMb > 0 && bytes >= quotaMb * BytesPerMb && !(allowOverage && planType == PlanTerms.Enterprise);
 
     /// <summary>
     /// Adds what was stored, less what was deleted, and tells whoever enforces the quota when that closes or opens a tenant. Locks the

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using EasySmart.BillingQuota.Ledger;
 using EasySmart.BillingQuota.Snapshots;
 using EasySmart.ServiceDefaults.Auth;
@@ -57,4 +58,4 @@ internal static class GetTenantUsage
 /// <param name="PlanType"><c>starter</c>, <c>pro</c> or <c>enterprise</c>. <example>starter</example></param>
 /// <param name="BillingCycle"><c>monthly</c> or <c>annual</c>. <example>monthly</example></param>
 public sealed record TenantUsage(
-    Guid TenantId, long MessagesLast60min, long DevicesTotal, double StorageMbEstimated, string PlanType, string BillingCycle);
+    Guid TenantId, [property: JsonPropertyName("messages_last_60min")] long MessagesLast60min, long DevicesTotal, double StorageMbEstimated, string PlanType, string BillingCycle);

@@ -23,7 +23,7 @@ public sealed class YearTests
         await ledger.KeepAsync();
         Assert.Equal("2026-02 true 2 900 10 6", await SnapshotsAsync(ledger));
         Assert.Equal("1", await ledger.ReadAsync(
-            $"SELECT count(*) FROM outbox WHERE body->>'eventType' = 'billing.snapshot_generated' AND (body->>'tenantId')::uuid = '{_mine}' AND (body->'metadata'->>'final')::boolean"));
+            $"SELECT count(*) FROM outbox WHERE body->>'EventType' = 'billing.snapshot_generated' AND (body->>'TenantId')::uuid = '{_mine}' AND (body->'Metadata'->>'final')::boolean"));
 
         // What comes later is in the ledger, and changes no snapshot that is final.
         await ledger.CountAsync(new UsageEntry(_mine, end.AddMinutes(-2), 1, 1, 1));
