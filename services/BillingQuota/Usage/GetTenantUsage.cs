@@ -14,7 +14,13 @@ namespace EasySmart.BillingQuota.Usage;
 /// <summary><c>GET /tenants/{tenant_id}/usage</c>: what a tenant uses now. It also writes the snapshot of the month that runs.</summary>
 internal static class GetTenantUsage
 {
-    private const string LastHour = "SELECT coalesce(sum(messages), 0)::bigint FROM usage_minutes WHERE tenant_id = $1 AND minute > $2";
+    private const string Select =
+        """
+        SELECT (SELECT coalesce(sum(messages), 0)::bigint FROM usage_minutes WHERE tenant_id = $1 AND minute > $2),
+               (SELECT count(*) FROM devices WHERE tenant_id = $1),
+               coalesce((SELECT bytes FROM tenant_storage WHERE tenant_id = $1), 0), plan_type, billing_cycle
+        FROM tenant_plans WHERE tenant_id = $1
+        """;
 
     public static async Task<Results<Ok<TenantUsage>, ProblemResult>> HandleAsync(
         [FromRoute(Name = "tenant_id")] Guid tenantId, Caller caller, NpgsqlDataSource database, TimeProvider clock, CancellationToken cancellation)
@@ -22,13 +28,13 @@ internal static class GetTenantUsage
         var now = clock.NowInMicros();
         await using var connection = await database.OpenConnectionAsync(cancellation);
         await using var transaction = await connection.BeginTenantAsync(tenantId, cancellation);
-        var written = await SnapshotWriter.WriteAsync(transaction, [tenantId], Period.MonthOf(now), final: false, now, cancellation);
-        if (written is not [var snapshot])
+        if (await ReadAsync(transaction, tenantId, now, cancellation) is not { } usage)
         {
             return Problem.NotFound("Tenant not found");
         }
 
-        if (snapshot.Made)
+        var written = await SnapshotWriter.WriteAsync(transaction, [tenantId], Period.MonthOf(now), final: false, now, cancellation);
+        if (written is [{ Made: true } snapshot])
         {
             var audit = caller.Audit(clock, "billing.snapshot_generated", "create", metadata: snapshot.Described) with
             {
@@ -39,14 +45,21 @@ internal static class GetTenantUsage
             await transaction.PublishAsync(audit, $"snapshot:{tenantId}", cancellation);
         }
 
-        await using var count = new NpgsqlCommand(LastHour, connection, transaction)
-        {
-            Parameters = { new() { Value = tenantId }, new() { Value = now.AddHours(-1) } },
-        };
-        var messages = (long)(await count.ExecuteScalarAsync(cancellation))!;
         await transaction.CommitAsync(cancellation);
-        return TypedResults.Ok(new TenantUsage(
-            tenantId, messages, snapshot.Devices, Storage.Megabytes(snapshot.StorageBytes), snapshot.PlanType, snapshot.BillingCycle));
+        return TypedResults.Ok(usage);
+    }
+
+    private static async Task<TenantUsage?> ReadAsync(NpgsqlTransaction transaction, Guid tenant, DateTime now, CancellationToken cancellation)
+    {
+        await using var select = new NpgsqlCommand(Select, transaction.Connection, transaction)
+        {
+            Parameters = { new() { Value = tenant }, new() { Value = now.AddHours(-1) } },
+        };
+        await using var reader = await select.ExecuteReaderAsync(cancellation);
+        return await reader.ReadAsync(cancellation)
+            ? new TenantUsage(
+                tenant, reader.GetInt64(0), reader.GetInt64(1), Storage.Megabytes(reader.GetInt64(2)), reader.GetString(3), reader.GetString(4))
+            : null;
     }
 }
 
