@@ -1,5 +1,6 @@
 using EasySmart.BillingQuota;
 using EasySmart.BillingQuota.Devices;
+using EasySmart.BillingQuota.Ledger;
 using EasySmart.BillingQuota.Plans;
 using EasySmart.BillingQuota.Quotas;
 using EasySmart.BillingQuota.Usage;
@@ -7,14 +8,13 @@ using EasySmart.Contracts.DeviceProvisioning;
 using EasySmart.Contracts.Identity;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.ServiceDefaults;
-using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 
 var migrations = new Migrations(typeof(Program).Assembly, "billing");
-if (args is ["migrate"])
+if (args is ["migrate"] or ["verify"])
 {
-    return await migrations.RunAsync();
+    return await (args is ["verify"] ? VerifyLedger.RunAsync() : migrations.RunAsync());
 }
 
 var builder = WebApplication.CreateBuilder(args);
@@ -24,14 +24,15 @@ builder.AddPostgresContext<BillingDb>();
 builder.AddMessaging(on => on
     .On<TenantCreated, GiveDefaultPlan>()
     .On<DeviceChanged, ApplyDevice>()
-    .On<UsageRecorded, CountUsage>());
-builder.AddReplica(ApplyDevice.Replica);
-builder.AddServiceKey();
+    .On<UsageRecorded, CountUsage>()
+    .On<StorageReconciled, RecordReconciliation>());
+builder.AddBilling();
 builder.Services.AddValidation();
 
 var app = builder.Build();
 app.UseServiceDefaults();
 app.MapPlans();
+app.MapUsage();
 app.MapLimits();
 await app.RunAsync();
 return 0;

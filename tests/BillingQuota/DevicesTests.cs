@@ -42,7 +42,7 @@ public sealed class DevicesTests(BillingHost host)
         var full = await host.Others.ExpectAsync<QuotaExceeded>(e => e.TenantId == tenant && e.Percent == 100);
         Assert.Equal((QuotaLimits.Devices, 20L, 20L, false), (full.Limit, full.Max, full.Used, full.Overage));
         var audit = await host.Others.ExpectAsync<AuditRecorded>(e => e.TenantId == tenant && e.EventType == "quota.devices_exceeded");
-        Assert.Equal("""{"limit":"devices","percent":100,"max":20,"used":20}""", audit.Metadata!.Value.GetRawText());
+        StorageTests.AssertSays("""{"limit": "devices", "percent": 100, "max": 20, "used": 20}""", audit);
         Assert.Single(host.Others.All<AuditRecorded>(e => e.TenantId == tenant && e.EventType == "quota.devices_warning"));
         Assert.Equal([80, 100], host.Others.All<QuotaExceeded>(e => e.TenantId == tenant).Select(e => e.Percent));
 

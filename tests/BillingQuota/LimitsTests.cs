@@ -48,9 +48,9 @@ public sealed class LimitsTests(BillingHost host)
     public async Task Storage_says_when_it_is_scarce_full_and_past_its_quota()
     {
         var tenant = await host.NewTenantAsync("""{"quota_storage_mb": 2}""");
-        await host.StoreAsync((tenant, 1_250_500));
+        await host.StoreAsync((tenant, 1_250_700));
         Assert.Equal("tenant 2 1.251 0.749 62.5 0 null ok", await SaidAsync(tenant, "storage_mb"));
-        await host.StoreAsync((tenant, 349_500));
+        await host.StoreAsync((tenant, 349_300));
         Assert.Equal("tenant 2 1.6 0.4 80 0 null warning", await SaidAsync(tenant, "storage_mb"));
         await host.StoreAsync((tenant, 399_999));
         Assert.Equal("tenant 2 2 0 99.9 0 null warning", await SaidAsync(tenant, "storage_mb"));

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using EasySmart.Contracts.Auditing;
 using EasySmart.Contracts.BillingQuota;
 using EasySmart.Contracts.Quotas;
@@ -84,7 +85,7 @@ public sealed class StorageTests(BillingHost host)
         var (warning, exceeded) = (Audits()[0], Audits()[1]);
         Assert.Equal(("billing", "warning", "system", "quota_check", "success"), (warning.EventCategory, warning.Severity, warning.ActorType, warning.Action, warning.Result));
         Assert.Equal("critical", exceeded.Severity);
-        Assert.Equal("""{"limit":"storage_mb","percent":80,"max":100,"used":80}""", warning.Metadata!.Value.GetRawText());
+        AssertSays("""{"limit": "storage_mb", "percent": 80, "max": 100, "used": 80}""", warning);
 
         int[] Crossings() => [.. host.Others.All<QuotaExceeded>(e => e.TenantId == tenant).Select(e => e.Percent)];
         IReadOnlyList<AuditRecorded> Audits() => host.Others.All<AuditRecorded>(e => e.TenantId == tenant && e.EventType.StartsWith("quota.storage", StringComparison.Ordinal));
@@ -120,6 +121,9 @@ public sealed class StorageTests(BillingHost host)
         var first = await ToldAsync(created.TenantId, blocked: true);
         Assert.Equal((360, 1000, 2000 * Tenants.Mb), (first.QuotaMsgsPerMin, first.QuotaStorageMb, first.StorageBytes));
     }
+
+    internal static void AssertSays(string metadata, AuditRecorded audit) =>
+        Assert.True(JsonElement.DeepEquals(JsonSerializer.Deserialize<JsonElement>(metadata), audit.Metadata!.Value), audit.Metadata.ToString());
 
     private async Task<IReadOnlyList<TenantQuotaChanged>> ToldAllAsync(Guid tenant)
     {

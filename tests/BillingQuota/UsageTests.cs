@@ -57,6 +57,16 @@ public sealed class UsageTests(BillingHost host)
             FROM usage_minutes WHERE tenant_id = $1
             """,
             tenant);
+        // The ledger's hours are told of the same.
+        var hours = await host.ReadAsync<bool>(
+            "billing_system",
+            """
+            SELECT (SELECT (sum(messages), sum(readings), sum(bytes)) FROM usage_minutes WHERE tenant_id = $1)
+                = (SELECT (sum(amount) FILTER (WHERE meter = 'messages'), sum(amount) FILTER (WHERE meter = 'readings'), sum(amount) FILTER (WHERE meter = 'bytes_stored'))
+                   FROM usage_hours WHERE tenant_id = $1)
+            """,
+            tenant);
+        Assert.True(counted is null || hours);
         return expected == counted ? true : throw new InvalidOperationException($"Counted so far: {counted}");
     });
 }

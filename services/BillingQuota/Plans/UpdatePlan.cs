@@ -32,6 +32,12 @@ internal static class UpdatePlan
         ["rto_minutes"] = PatchRules.Whole(1, 60 * 24 * 366),
     };
 
+    /// <param name="planType">Which plan. <example>pro</example></param>
+    /// <param name="patch">What to change.</param>
+    /// <param name="caller">Who changes it.</param>
+    /// <param name="system">For work on no tenant's behalf.</param>
+    /// <param name="clock">Gives the time.</param>
+    /// <param name="cancellation">The client has gone.</param>
     public static async Task<Results<Ok<PlanView>, ProblemResult>> HandleAsync(
         [FromRoute(Name = "plan_type")] string planType, MergePatch<PlanChange> patch, Caller caller, SystemContext<BillingDb> system,
         TimeProvider clock, CancellationToken cancellation)

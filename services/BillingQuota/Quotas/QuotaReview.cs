@@ -16,7 +16,7 @@ internal static class QuotaReview
         """
         SELECT p.tenant_id, p.plan_type, p.billing_cycle, p.quota_devices, p.quota_msgs_per_min, p.quota_storage_mb, p.allow_overage,
                p.retention_days, p.storage_blocked, coalesce(s.bytes, 0), coalesce(stored.level, 0), coalesce(held.level, 0),
-               CASE WHEN $2 THEN (SELECT count(*) FROM devices d WHERE d.tenant_id = p.tenant_id) ELSE 0 END
+               CASE WHEN $2 AND p.quota_devices > 0 THEN (SELECT count(*) FROM devices d WHERE d.tenant_id = p.tenant_id) ELSE 0 END
         FROM tenant_plans p
         LEFT JOIN tenant_storage s ON s.tenant_id = p.tenant_id
         LEFT JOIN quota_levels stored ON stored.tenant_id = p.tenant_id AND stored.limit_name = 'storage_mb'

@@ -1,0 +1,19 @@
+using EasySmart.BillingQuota.Devices;
+using EasySmart.BillingQuota.Ledger;
+using EasySmart.BillingQuota.Snapshots;
+using EasySmart.BillingQuota.Usage;
+using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Messaging;
+
+namespace EasySmart.BillingQuota;
+
+internal static class BillingServices
+{
+    public static void AddBilling(this IHostApplicationBuilder builder)
+    {
+        builder.AddServiceKey();
+        builder.AddReplica(ApplyDevice.Replica);
+        builder.Services.AddSingleton<DeviceHours>().AddSingleton<Poster>().AddSingleton<Closer>().AddSingleton<MonthEnd>();
+        builder.Services.AddHostedService<LedgerKeeper>().AddHostedService<MinuteCleaner>();
+    }
+}
