@@ -1,3 +1,4 @@
+using EasySmart.Contracts.Ingestion;
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
 
@@ -82,6 +83,9 @@ public sealed class ReaderRoleTests(QueryHost host)
     [InlineData("SELECT * FROM public.telemetry")]
     [InlineData("SELECT * FROM public.outbox")]
     [InlineData("SELECT * FROM public.inbox")]
+    [InlineData("SELECT * FROM public.used")]
+    [InlineData("SELECT * FROM public.tenant_stored")]
+    [InlineData("INSERT INTO public.used (entries) VALUES ('[]')")]
     [InlineData("UPDATE tenant.devices SET status = 'active'")]
     [InlineData("DELETE FROM tenant.latest")]
     [InlineData("INSERT INTO tenant.devices VALUES (gen_random_uuid(), 'x', 'active')")]
@@ -93,12 +97,48 @@ public sealed class ReaderRoleTests(QueryHost host)
     [InlineData("CREATE FUNCTION pg_temp.leak(uuid) RETURNS boolean LANGUAGE sql AS 'SELECT true'")]
     [InlineData("SET ROLE telemetry_views")]
     [InlineData("ALTER VIEW tenant.devices OWNER TO telemetry_query")]
-    public async Task The_reader_role_reads_no_table_and_creates_nothing(string sql)
+    public async Task The_reader_role_reads_and_writes_no_table_and_creates_nothing(string sql)
     {
         await using var source = NpgsqlDataSource.Create(host.Database.For("telemetry_query"));
         await using var command = source.CreateCommand(sql);
         var refused = await Assert.ThrowsAsync<PostgresException>(() => command.ExecuteNonQueryAsync(Cancellation));
         Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, refused.SqlState);
+    }
+
+    [Fact]
+    public async Task The_one_thing_it_writes_is_that_its_transactions_tenant_began_an_export()
+    {
+        await using var source = NpgsqlDataSource.Create(host.Database.For("telemetry_query"));
+        // Functions that run with another's rights, less those of extensions: there is no other way to write.
+        Assert.Equal("tenant.count_export()", await CountAsync(
+            source,
+            """
+            SELECT string_agg(p.oid::regprocedure::text, ' ') FROM pg_proc p
+            WHERE p.prosecdef AND has_function_privilege(p.oid, 'EXECUTE')
+                AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+            """));
+
+        await using (var connection = await source.OpenConnectionAsync(Cancellation))
+        {
+            await using var transaction = await connection.BeginTenantAsync(_mine.Tenant, Cancellation);
+            // A table and a function of the caller's own making would be found first, if it could make them and the function looked for them.
+            await using var count = new NpgsqlCommand("SET LOCAL search_path = pg_temp, tenant; SELECT tenant.count_export()", connection, transaction);
+            await count.ExecuteNonQueryAsync(Cancellation);
+            await transaction.CommitAsync(Cancellation);
+        }
+
+        var written = Assert.Single(await ExportCountTests.UsedAsync(host.Ingestion, _mine.Tenant));
+        Assert.Equal(new UsageEntry(_mine.Tenant, written.Minute, 0, 0, 0, Exports: 1), written);
+        // Of no tenant, nothing.
+        await CountAsync(source, "SELECT tenant.count_export()");
+        Assert.DoesNotContain(await ExportCountTests.UsedAsync(host.Ingestion), entry => entry.TenantId == Guid.Empty);
+
+        foreach (var role in new[] { "ingestion_app", "ingestion_system" })
+        {
+            await using var other = NpgsqlDataSource.Create(host.Database.For(role));
+            var refused = await Assert.ThrowsAsync<PostgresException>(() => CountAsync(other, "SELECT tenant.count_export()"));
+            Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, refused.SqlState);
+        }
     }
 
     private static async Task<object?> CountAsync(NpgsqlDataSource source, string sql)
