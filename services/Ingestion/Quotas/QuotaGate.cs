@@ -12,6 +12,9 @@ internal sealed class QuotaGate(TimeProvider clock)
     // Storage is freed by retention or by another plan, neither of which comes soon.
     private const int StorageRetrySeconds = 3600;
 
+    /// <summary>The time that minutes go by.</summary>
+    public DateTimeOffset Now => clock.GetUtcNow();
+
     /// <summary>Counts the message, once; what no quota allows becomes a rejection.</summary>
     public void Pass(Message message, TenantQuota? quota)
     {
@@ -34,7 +37,7 @@ internal sealed class QuotaGate(TimeProvider clock)
             return;
         }
 
-        var (max, now) = (quota?.QuotaMsgsPerMin ?? 0, clock.GetUtcNow());
+        var (max, now) = (quota?.QuotaMsgsPerMin ?? 0, Now);
         (message.CountedIn, var messages) = message.Device!.Minute.Take(ReadingTime.Micros(now), max, out var taken);
         if (!taken)
         {

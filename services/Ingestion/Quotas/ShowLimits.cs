@@ -27,7 +27,7 @@ internal static class ShowLimits
     /// <param name="deviceId">The device.</param>
     public static async Task<Results<Ok<DeviceLimits>, ProblemResult>> HandleAsync(
         [FromRoute(Name = "device_id")] Guid deviceId, TenantScope tenant, NpgsqlDataSource database, DeviceDirectory directory, TenantQuotas quotas,
-        TimeProvider clock, CancellationToken cancellation)
+        QuotaGate gate, CancellationToken cancellation)
     {
         var query = new NpgsqlBatchCommand(Sql) { Parameters = { new() { Value = tenant.Id }, new() { Value = deviceId } } };
         await using var reader = await database.QueryTenantAsync(tenant.Id, query, cancellation);
@@ -40,7 +40,7 @@ internal static class ShowLimits
             MinuteWindow.MinuteOf(reader.GetDateTime(0)), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt16(3));
         // Of a device that this instance does not know yet, or of one that was another tenant's, the table tells.
         var window = directory.Find(deviceId) is { } device && device.TenantId == tenant.Id ? device.Minute : new MinuteWindow();
-        var (now, quota) = (ReadingTime.Micros(clock.GetUtcNow()), quotas.Find(tenant.Id));
+        var (now, quota) = (ReadingTime.Micros(gate.Now), quotas.Find(tenant.Id));
         var (used, refused) = window.At(now, row);
         return TypedResults.Ok(new DeviceLimits(
             deviceId, refused, [ShownLimit.OfMessages(quota?.QuotaMsgsPerMin ?? 0, used, now / MinuteWindow.Micros), ShownLimit.OfStorage(quota, reader.GetInt64(4))]));

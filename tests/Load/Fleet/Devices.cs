@@ -31,11 +31,17 @@ internal static class Devices
     {
         var file = Path.Combine(fleet.State, "load-devices.json");
         var kept = File.Exists(file) ? Read(await File.ReadAllTextAsync(file, cancellation)) : [];
-        if (kept.Length >= count)
+        if (kept.Length < count)
         {
-            return kept[..count];
+            kept = await MakeAsync(fleet, kept, count, file, cancellation);
         }
 
+        await UnlimitedQuotas.GiveAsync(fleet, [.. kept[..count].Select(device => device.TenantId).Distinct()], cancellation);
+        return kept[..count];
+    }
+
+    private static async Task<LoadDevice[]> MakeAsync(RunningFleet fleet, LoadDevice[] kept, int count, string file, CancellationToken cancellation)
+    {
         Console.WriteLine($"Making {count - kept.Length} devices");
         using var gateway = new HttpClient { BaseAddress = new Uri(fleet["EASYSMART_GATEWAY_URL"]) };
         var all = new List<LoadDevice>(kept);

@@ -1,0 +1,57 @@
+using EasySmart.Hosting;
+using EasySmart.Ingestion.Quotas;
+using EasySmart.Ingestion.Tenants;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EasySmart.Ingestion.Tests;
+
+/// <summary>
+/// A host whose minutes end when a test says so, and with quotas that a test makes up. Without RabbitMQ: the outbox keeps what was published.
+/// </summary>
+public sealed class MinuteHost : IngestionHost
+{
+    /// <summary>A second after the beginning of a minute.</summary>
+    public FakeTimeProvider Clock { get; init; } = new(new DateTimeOffset(DateTimeOffset.UtcNow.Ticks / TimeSpan.TicksPerMinute * TimeSpan.TicksPerMinute, default).AddSeconds(1));
+
+    /// <summary>The next minute, a second after its beginning.</summary>
+    public void NextMinute() => Clock.Advance(TimeSpan.FromMinutes(1));
+
+    public async Task<MinuteHost> StartAsync()
+    {
+        await InitializeAsync();
+        return this;
+    }
+
+    /// <summary>Returns when this host knows the tenant's quotas.</summary>
+    public async Task LimitAsync(Guid tenant, int messages, int storageMb = 0, long blockedAt = 0, string plan = "starter")
+    {
+        await ScalarAsync<int>(
+            """
+            WITH put AS (
+                INSERT INTO tenant_quotas AS q VALUES ($1, $5, 'monthly', 0, $2, $3, $5 = 'enterprise', 365, 1, now(), $4 > 0, $4)
+                ON CONFLICT (tenant_id) DO UPDATE SET quota_msgs_per_min = excluded.quota_msgs_per_min, applied_at = now(), version = q.version + 1,
+                    quota_storage_mb = excluded.quota_storage_mb, storage_blocked = excluded.storage_blocked, storage_bytes = excluded.storage_bytes)
+            SELECT pg_notify('tenant_quotas', '')
+            """,
+            tenant, messages, storageMb, blockedAt, plan);
+        await KnowsAsync(this, tenant, messages, blockedAt > 0);
+    }
+
+    /// <summary>Waits until a host knows.</summary>
+    public static Task KnowsAsync(MinuteHost host, Guid tenant, int messages, bool blocked = false) => Eventually.TrueAsync(() => Task.FromResult(
+        host.Services.GetRequiredService<TenantQuotas>().Find(tenant) is { } quota && quota.QuotaMsgsPerMin == messages && quota.StorageBlocked == blocked));
+
+    protected override void ConfigureWebHost(IWebHostBuilder builder)
+    {
+        base.ConfigureWebHost(builder);
+        builder.ConfigureServices(services => services.AddSingleton(new QuotaGate(Clock)));
+    }
+
+    protected override async Task PrepareAsync()
+    {
+        await base.PrepareAsync();
+        Settings["ConnectionStrings:RabbitMq"] = "amqp://nobody:nothing@127.0.0.1:1/none";
+    }
+}
