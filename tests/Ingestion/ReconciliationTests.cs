@@ -21,6 +21,7 @@ public sealed class ReconciliationTests : IAsyncLifetime
     {
         _database = await IngestionHost.MigratedDatabaseAsync();
         _ledger = new Ledger(_database.For("ingestion_system"));
+        await _ledger.ScalarAsync("UPDATE reconciliation SET day = '2030-01-30'");
     }
 
     public async ValueTask DisposeAsync()
@@ -39,6 +40,21 @@ public sealed class ReconciliationTests : IAsyncLifetime
         Assert.True(await ReconcileAsync());
         Assert.Equal([new ReconciledEntry(_tenant, 3, 27, 3, 27)], await ToldAsync());
         Assert.Equal(2L, await _ledger.ScalarAsync("SELECT count(*) FROM used"));
+    }
+
+    [Fact]
+    public async Task The_first_one_of_all_begins_the_accounts_and_tells_of_no_difference()
+    {
+        await _ledger.ScalarAsync("UPDATE reconciliation SET day = '2000-01-01'");
+        await StoreAsync(_tenant, 3);
+        await UseAsync(_tenant, 1, 9);
+        Assert.True(await ReconcileAsync());
+        Assert.Equal([new ReconciledEntry(_tenant, 3, 27, 3, 27)], await ToldAsync());
+        // What was told long ago, without what is about to be told.
+        Assert.Equal(2L, await _ledger.ScalarAsync($"SELECT readings FROM tenant_stored WHERE tenant_id = '{_tenant}' AND bytes = 18"));
+        Assert.Equal(1L, await _ledger.ScalarAsync("SELECT count(*) FROM used"));
+        await _ledger.TellAsync();
+        Assert.Equal("", await _ledger.DifferencesAsync());
     }
 
     [Fact]

@@ -77,5 +77,4 @@ internal sealed class DeviceReplica([FromKeyedServices(DataSources.System)] Npgs
         return now;
     }
 
-    public ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellation) => database.OpenConnectionAsync(cancellation);
 }

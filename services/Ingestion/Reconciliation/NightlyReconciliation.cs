@@ -10,7 +10,8 @@ namespace EasySmart.Ingestion.Reconciliation;
 
 /// <summary>
 /// Compares once a day what the readings hold with what the accounts say, tells of it, and has the accounts follow where they differ. The
-/// day begins at 3 o'clock UTC, with the maintenance window; one that nobody was up for is made up for at start.
+/// day begins at 3 o'clock UTC, with the maintenance window; one that nobody was up for is made up for at start. The first of all begins the
+/// accounts with what is there.
 /// </summary>
 internal sealed partial class NightlyReconciliation(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, TimeProvider clock, ILogger<NightlyReconciliation> logger) : BackgroundService
@@ -20,6 +21,9 @@ internal sealed partial class NightlyReconciliation(
 
     /// <summary>Tenants in one event.</summary>
     internal const int Most = 1000;
+
+    // As the migration has it.
+    private const string NeverDone = "2000-01-01";
 
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan DayBegins = TimeSpan.FromHours(3);
@@ -93,23 +97,27 @@ internal sealed partial class NightlyReconciliation(
     {
         var now = clock.GetUtcNow();
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        var isFirst = await AskAsync(connection, transaction, $"SELECT day = '{NeverDone}' FROM reconciliation FOR UPDATE", cancellation);
         if (!await AskAsync(connection, transaction, "UPDATE reconciliation SET day = $1 WHERE day < $1 RETURNING true", cancellation, today))
         {
             // A connection that broke unnoticed had lost the lock, and another instance was quicker.
             return false;
         }
 
-        var events = counts.Chunk(Most).Select(some => new StorageReconciled { OccurredAt = now, Entries = some }).ToArray();
+        var told = isFirst ? counts.Select(entry => entry with { AccountedReadings = entry.CountedReadings, AccountedBytes = entry.CountedBytes }) : counts;
+        var events = told.Chunk(Most).Select(some => new StorageReconciled { OccurredAt = now, Entries = some }).ToArray();
         // Each says all that it says itself: no order is kept among them.
         await transaction.PublishAsync(events.Select(one => ((IntegrationEvent)one, $"reconciled:{one.EventId}")), cancellation);
         if (differences.Count > 0)
         {
             var minute = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMinute));
-            await transaction.KeepAsync(differences.Select(entry => Correcting(entry, minute)), cancellation);
+            var corrections = differences.Select(entry => Correcting(entry, minute));
+            // What was there before there were accounts was told as usage when it was stored.
+            await (isFirst ? StoredAccounts.AddAsync(transaction, corrections, cancellation) : transaction.KeepAsync(corrections, cancellation));
         }
 
         await transaction.CommitAsync(cancellation);
-        foreach (var entry in differences)
+        foreach (var entry in isFirst ? [] : differences)
         {
             var (readings, bytes) = DifferenceOf(entry);
             LogDifference(entry.TenantId, entry.CountedReadings, entry.CountedBytes, readings, bytes);

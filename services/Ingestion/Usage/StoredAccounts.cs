@@ -6,6 +6,16 @@ namespace EasySmart.Ingestion.Usage;
 /// <summary>The tenants' accounts of what they have stored: moved with all that is told, in the transaction that tells it.</summary>
 internal static class StoredAccounts
 {
+    /// <summary>The same, run at once.</summary>
+    public static async Task AddAsync(NpgsqlTransaction transaction, IEnumerable<UsageEntry> told, CancellationToken cancellation)
+    {
+        if (Adding(told) is { } command)
+        {
+            await using var batch = new NpgsqlBatch(transaction.Connection, transaction) { BatchCommands = { command } };
+            await batch.ExecuteNonQueryAsync(cancellation);
+        }
+    }
+
     /// <summary>Adds what was stored, less what was deleted; null when that changes no account.</summary>
     public static NpgsqlBatchCommand? Adding(IEnumerable<UsageEntry> told)
     {

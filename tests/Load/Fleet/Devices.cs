@@ -22,13 +22,6 @@ internal static class Devices
     /// <summary>So many devices, whose tenants have no limits.</summary>
     public static async Task<LoadDevice[]> GetAsync(RunningFleet fleet, int count, CancellationToken cancellation)
     {
-        var devices = await FindOrMakeAsync(fleet, count, cancellation);
-        await Operator.LiftLimitsAsync(fleet, devices.Select(device => device.TenantId), cancellation);
-        return devices;
-    }
-
-    private static async Task<LoadDevice[]> FindOrMakeAsync(RunningFleet fleet, int count, CancellationToken cancellation)
-    {
         var file = Path.Combine(fleet.State, "load-devices.json");
         var kept = File.Exists(file) ? Read(await File.ReadAllTextAsync(file, cancellation)) : [];
         if (kept.Length < count)
