@@ -73,6 +73,16 @@ public sealed class PlanTermsTests(PlanTermsTests.OwnPlans own) : IClassFixture<
     }
 
     [Fact]
+    public async Task A_new_tenant_begins_with_what_the_starter_plan_says_then()
+    {
+        await ChangeAsync("starter", """{"quota_devices": 321, "retention_days": 12}""");
+        var told = Assert.Single(await ToldAsync(await NewTenantAsync("starter")));
+        Assert.Equal((321, 12), (told.QuotaDevices, told.RetentionDays!.Value));
+        await ChangeAsync("starter", """{"quota_devices": 322}""");
+        Assert.Equal([321, 322], (await ToldAsync(told.TenantId)).Select(e => e.QuotaDevices));
+    }
+
+    [Fact]
     public async Task Every_state_is_kept_with_who_made_it_and_audited()
     {
         var user = Guid.CreateVersion7();
@@ -107,7 +117,7 @@ public sealed class PlanTermsTests(PlanTermsTests.OwnPlans own) : IClassFixture<
         var second = await ListAsync($"/plans/starter/history?limit=1&cursor={history[0].GetProperty("plan").GetProperty("version")}");
         Assert.Equal(history[1].GetRawText(), Assert.Single(second).GetRawText());
 
-        var audits = await own.OutboxAsync("EasySmart.Contracts.Auditing.AuditRecorded", "starter");
+        var audits = (await own.OutboxAsync("EasySmart.Contracts.Auditing.AuditRecorded", "starter")).Where(one => one.GetProperty("UserId").ValueEquals(user.ToString())).ToArray();
         Assert.Equal([990, 1990], audits.Select(one => one.GetProperty("Metadata").GetProperty("after").GetProperty("price_monthly_cents").GetInt32()));
         Assert.Equal(990, audits[1].GetProperty("Metadata").GetProperty("before").GetProperty("price_monthly_cents").GetInt32());
         Assert.Equal("plan.updated billing plan starter", string.Join(' ', new[] { "EventType", "EventCategory", "ResourceType", "ResourceId" }.Select(f => audits[0].GetProperty(f).GetString())));

@@ -112,6 +112,13 @@ public sealed class UpdateQuotasTests(BillingHost host)
         Assert.Equal(("enterprise", "annual", 11, 12, 13, false), (last.PlanType, last.BillingCycle, last.QuotaDevices, last.QuotaMsgsPerMin, last.QuotaStorageMb, last.AllowOverage));
         // As many as there were changes, and in the order of their versions.
         Assert.Equal(host.Published(tenant).Select(e => e.Version).Distinct().Order(), host.Published(tenant).Select(e => e.Version));
+        // Each began with what the one before it had left.
+        await Eventually.TrueAsync(() => Task.FromResult(Audits().Length >= changes.Length));
+        Assert.Equal(changes.Length, Audits().Length);
+        Assert.All(Audits().Zip(Audits().Skip(1)), pair => Assert.True(JsonElement.DeepEquals(pair.First.GetProperty("after"), pair.Second.GetProperty("before"))));
+
+        JsonElement[] Audits() =>
+            [.. host.Others.All<AuditRecorded>(e => e.EventType == "quota.updated" && e.TenantId == tenant).Select(e => e.Metadata!.Value)];
     }
 
     [Theory]
