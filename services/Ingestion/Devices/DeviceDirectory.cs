@@ -8,6 +8,9 @@ namespace EasySmart.Ingestion.Devices;
 /// <summary>A device as its owner, DeviceProvisioning, last told of it.</summary>
 internal sealed class KnownDevice(Guid id, Guid? tenantId, DeviceStatus status, long version)
 {
+    // Most of the devices that are known send nothing for long.
+    private MinuteWindow? _minute;
+
     public Guid Id => id;
 
     public Guid? TenantId => tenantId;
@@ -20,7 +23,7 @@ internal sealed class KnownDevice(Guid id, Guid? tenantId, DeviceStatus status, 
     public long SeenAt { get; set; }
 
     /// <summary>Its messages of this minute.</summary>
-    public MinuteWindow Minute { get; private set; } = new();
+    public MinuteWindow Minute => _minute ?? Interlocked.CompareExchange(ref _minute, new MinuteWindow(), null) ?? _minute;
 
     /// <summary>Is newer than what was <paramref name="known"/>, and goes on from there.</summary>
     public KnownDevice After(KnownDevice known)
@@ -28,7 +31,7 @@ internal sealed class KnownDevice(Guid id, Guid? tenantId, DeviceStatus status, 
         // Another tenant's readings make it seen anew, and count for another quota.
         if (tenantId == known.TenantId)
         {
-            (SeenAt, Minute) = (known.SeenAt, known.Minute);
+            (SeenAt, _minute) = (known.SeenAt, known.Minute);
         }
 
         return this;

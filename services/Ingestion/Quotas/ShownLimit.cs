@@ -9,7 +9,7 @@ namespace EasySmart.Ingestion.Quotas;
 /// <param name="Max">How much it allows; 0 is without limit. <example>360</example></param>
 /// <param name="Used">How much is used now. <example>90</example></param>
 /// <param name="Remaining">How much is left; null without limit. <example>270</example></param>
-/// <param name="Percent">How much of it is used; null without limit. <example>25</example></param>
+/// <param name="Percent">How much of it is used, rounded down; null without limit. <example>25</example></param>
 /// <param name="Unit">What is counted: <c>messages</c> or <c>MB</c> (10⁶ bytes of payload). <example>messages</example></param>
 /// <param name="WindowSeconds">For how long it counts; 0 for what is kept, such as storage. <example>60</example></param>
 /// <param name="ResetsAt">When counting starts anew; null for what is kept.</param>
@@ -52,6 +52,6 @@ public sealed record ShownLimit(
 
     private static ShownLimit Of(
         string limit, string scope, long max, double used, string unit, int window, DateTimeOffset? resetsAt, string? state, string atLimit) => new(
-        limit, scope, max, used, max == 0 ? null : Math.Round(Math.Max(0, max - used), 3), max == 0 ? null : Math.Round(used * 100 / max, 1), unit, window,
+        limit, scope, max, used, max == 0 ? null : Math.Round(Math.Max(0, max - used), 3), max == 0 ? null : Math.Floor(used * 1000 / max) / 10, unit, window,
         resetsAt, state ?? (max == 0 ? "unlimited" : used * 100 >= max * 80.0 ? "warning" : "ok"), max == 0 ? Nothing : atLimit);
 }
