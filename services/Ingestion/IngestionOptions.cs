@@ -40,4 +40,11 @@ public sealed record IngestionOptions
     /// <summary>For how many days refusals are kept.</summary>
     [Range(1, 3650, ErrorMessage = "Ingestion:RejectionDays must be {1} to {2}")]
     public int RejectionDays { get; init; } = 30;
+
+    /// <summary>
+    /// Seconds without a heartbeat (every 5 s) from which on an instance was away: messages that waited meanwhile are not held against the
+    /// minute in which they come. Less is within a minute's quota, or just over it.
+    /// </summary>
+    [Range(10, 86_400, ErrorMessage = "Ingestion:OutageSeconds is from 10 to 86400")]
+    public int OutageSeconds { get; init; } = 15;
 }

@@ -47,7 +47,9 @@ internal static class IngestionServices
         services.AddSingleton<DeviceReplica>();
         services.AddSingleton<ShutOutTenants>();
         services.AddSingleton<TenantQuotas>();
+        services.AddSingleton<Outages>();
         services.AddSingleton<QuotaGate>();
+        services.AddHostedService<Heartbeat>();
         services.AddSingleton<DeviceOwner>();
         services.AddSingleton<OwnerInquiry>();
         services.AddSingleton<WaitingRoom>();

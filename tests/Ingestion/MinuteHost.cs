@@ -46,12 +46,14 @@ public sealed class MinuteHost : IngestionHost
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
         base.ConfigureWebHost(builder);
-        builder.ConfigureServices(services => services.AddSingleton(new QuotaGate(Clock)));
+        builder.ConfigureServices(services => services.AddSingleton(provider => new QuotaGate(provider.GetRequiredService<Outages>(), Clock)));
     }
 
     protected override async Task PrepareAsync()
     {
         await base.PrepareAsync();
+        // However busy the machine, no beat is taken for missed.
+        Settings["Ingestion:OutageSeconds"] = "86400";
         Settings["ConnectionStrings:RabbitMq"] = "amqp://nobody:nothing@127.0.0.1:1/none";
     }
 }

@@ -1,6 +1,8 @@
 using EasySmart.Ingestion.Quotas;
 using FsCheck;
 using FsCheck.Fluent;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 
 namespace EasySmart.Ingestion.Tests;
 
@@ -9,6 +11,7 @@ public sealed class MinuteWindowTests
 {
     private const long Second = 1_000_000;
     private const long Start = 29_519_280L * 60 * Second;
+    private static readonly Outages s_none = new(Options.Create(new IngestionOptions()), new FakeTimeProvider());
     private static readonly Config Cases = Config.QuickThrowOnFailure.WithMaxTest(500);
 
     [Fact]
@@ -32,7 +35,7 @@ public sealed class MinuteWindowTests
 
                 var fits = max == 0 || count < max;
                 count += fits ? 1 : 0;
-                Assert.Equal((minute, count), window.Take(now, max, out var taken));
+                Assert.Equal((minute, count), window.Take(now, max, s_none, out var taken));
                 Assert.Equal(fits, taken);
             }
         }));
@@ -55,7 +58,7 @@ public sealed class MinuteWindowTests
                 }
                 else if (what == 't')
                 {
-                    windows[i].Take(now, run.Max, out var taken);
+                    windows[i].Take(now, run.Max, s_none, out var taken);
                     hand[i] += taken ? 1 : 0;
                     total += taken ? 1 : 0;
                     mostInHand = Math.Max(mostInHand, hand[i]);
@@ -87,14 +90,14 @@ public sealed class MinuteWindowTests
     {
         var (window, minute) = (new MinuteWindow(), Start / (60 * Second));
         window.Resume(new MinuteRow(minute, 3, 1, 0));
-        Assert.Equal((minute, 4), window.Take(Start, 5, out var taken));
+        Assert.Equal((minute, 4), window.Take(Start, 5, s_none, out var taken));
         Assert.True(taken);
         var due = window.Due(minute, 1, 0, Start, 5);
         Assert.NotNull(due);
         Assert.Equal((1, 0), due.Value);
         // Another has taken two more.
         window.Written(new MinuteRow(minute, 6, 1, 100), due.Value, Start);
-        Assert.Equal((minute, 6), window.Take(Start, 5, out taken));
+        Assert.Equal((minute, 6), window.Take(Start, 5, s_none, out taken));
         Assert.False(taken);
         Assert.Equal((6, 2), window.At(Start, null));
         Assert.Equal((7, 4), window.At(Start, new MinuteRow(minute, 7, 3, 100)));
@@ -105,12 +108,12 @@ public sealed class MinuteWindowTests
     public void One_that_is_taken_back_leaves_its_place()
     {
         var window = new MinuteWindow();
-        var (minute, _) = window.Take(Start, 1, out _);
+        var (minute, _) = window.Take(Start, 1, s_none, out _);
         window.GiveBack(minute);
-        Assert.Equal((minute, 1), window.Take(Start, 1, out var taken));
+        Assert.Equal((minute, 1), window.Take(Start, 1, s_none, out var taken));
         Assert.True(taken);
         window.GiveBack(minute - 1);
-        window.Take(Start, 1, out taken);
+        window.Take(Start, 1, s_none, out taken);
         Assert.False(taken);
     }
 }

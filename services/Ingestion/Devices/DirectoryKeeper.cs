@@ -1,6 +1,8 @@
+using EasySmart.Ingestion.Mqtt;
 using EasySmart.Ingestion.Quotas;
 using EasySmart.Ingestion.Tenants;
 using EasySmart.ServiceDefaults.Postgres;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace EasySmart.Ingestion.Devices;
@@ -11,7 +13,7 @@ namespace EasySmart.Ingestion.Devices;
 /// </summary>
 internal sealed partial class DirectoryKeeper(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, DeviceDirectory directory, ShutOutTenants tenants, TenantQuotas quotas,
-    ILogger<DirectoryKeeper> logger)
+    Outages outages, IOptions<MqttOptions> mqtt, ILogger<DirectoryKeeper> logger)
     : ListeningService(database, [DeviceReplica.Channel, ApplyTenantStatus.Channel, ApplyTenantQuota.Channel], logger)
 {
     private static readonly TimeSpan WithoutNotice = TimeSpan.FromSeconds(30);
@@ -35,6 +37,7 @@ internal sealed partial class DirectoryKeeper(
             if (!_loaded.Task.IsCompleted)
             {
                 await MinuteRows.ResumeAsync(connection, directory, stopping);
+                await Heartbeat.ResumeAsync(connection, mqtt.Value.ClientId, outages, stopping);
                 _loaded.SetResult();
                 LogLoaded(directory.Count);
             }

@@ -31,9 +31,16 @@ internal sealed class MinuteWindow
     private long _writtenAt;
     private int _level;
 
-    /// <summary>Counts a message, as taken, or as refused when there are <paramref name="max"/> already; 0 is without limit.</summary>
-    /// <returns>The minute that it counts for, and how many it has taken.</returns>
-    public (long Minute, long Used) Take(long now, long max, out bool taken)
+    // Taken of the outage with that number beside the minutes.
+    private int _waitedIn;
+    private long _waited;
+
+    /// <summary>
+    /// Counts a message, as taken, or as refused when there are <paramref name="max"/> already; 0 is without limit. One that may have waited
+    /// through an outage is taken as well, and counts for no minute.
+    /// </summary>
+    /// <returns>The minute that it counts for, or 0, and how many it has taken.</returns>
+    public (long Minute, long Used) Take(long now, long max, Outages outages, out bool taken)
     {
         lock (_lock)
         {
@@ -44,6 +51,12 @@ internal sealed class MinuteWindow
             }
 
             taken = max == 0 || _taken.Total < max;
+            if (!taken && outages.Recent() is { } outage && HasWaited(outage, max))
+            {
+                taken = true;
+                return (0, _taken.Total);
+            }
+
             (taken ? ref _taken : ref _refused).Own++;
             return (_minute, _taken.Total);
         }
@@ -122,6 +135,13 @@ internal sealed class MinuteWindow
             var told = row is { } one && one.Minute == minute ? one : default;
             return (Math.Max(taken.Total, told.Messages + taken.Own - taken.InTable), Math.Max(refused.Total, told.Refused + refused.Own - refused.InTable));
         }
+    }
+
+    private bool HasWaited(Outage outage, long max)
+    {
+        _waited = outage.Number == _waitedIn ? _waited + 1 : 1;
+        _waitedIn = outage.Number;
+        return _waited <= outage.MostWaited(max);
     }
 
     /// <summary>The end of a minute.</summary>

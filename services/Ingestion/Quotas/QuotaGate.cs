@@ -7,7 +7,7 @@ using EasySmart.ServiceDefaults.Errors;
 namespace EasySmart.Ingestion.Quotas;
 
 /// <summary>Holds messages that are fit to be stored against their tenant's quotas, from memory. Without quotas that are known there are no limits.</summary>
-internal sealed class QuotaGate(TimeProvider clock)
+internal sealed class QuotaGate(Outages outages, TimeProvider clock)
 {
     // Storage is freed by retention or by another plan, neither of which comes soon.
     private const int StorageRetrySeconds = 3600;
@@ -38,7 +38,7 @@ internal sealed class QuotaGate(TimeProvider clock)
         }
 
         var (max, now) = (quota?.QuotaMsgsPerMin ?? 0, Now);
-        (message.CountedIn, var messages) = message.Device!.Minute.Take(ReadingTime.Micros(now), max, out var taken);
+        (message.CountedIn, var messages) = message.Device!.Minute.Take(ReadingTime.Micros(now), max, outages, out var taken);
         if (!taken)
         {
             var end = MinuteWindow.EndOf(message.CountedIn);

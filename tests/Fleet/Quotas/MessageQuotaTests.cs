@@ -8,6 +8,7 @@ namespace EasySmart.Fleet.Tests.Quotas;
 public sealed class MessageQuotaTests
 {
     private const string Refused = "quota_messages";
+    private const int Most = 2000;
 
     [Fact]
     public async Task What_is_over_it_is_acknowledged_recorded_and_told_and_what_is_within_is_stored()
@@ -18,15 +19,18 @@ public sealed class MessageQuotaTests
         await using var device = await QuotaDevice.ConnectAsync(tenant);
         await device.LimitedToAsync("messages_per_minute", 10);
         await AtTheBeginningOfAMinuteAsync();
-        for (var i = 0; i < 15; i++)
+        // Other tests kill servers beside this one: for what may have waited meanwhile each minute of that gives 10 more. Then all are refused.
+        var published = 0;
+        for (; published < Most && (published < 15 || await device.RefusedAsync(Refused) == 0); published++)
         {
-            await device.PublishAsync($$"""[{"value": {{i}}}, {"value": {{i}}}]""");
+            await device.PublishAsync($$"""[{"value": {{published}}}, {"value": {{published}}}]""");
         }
 
-        await Eventually.TrueAsync(async () => await device.RefusedAsync(Refused) == 5);
-        Assert.Equal(20, await sink.RowsOfAsync(tenant.Id));
+        await Eventually.TrueAsync(async () => await sink.RowsOfAsync(tenant.Id) / 2 + await device.RefusedAsync(Refused) == published);
+        Assert.InRange(await device.RefusedAsync(Refused), 1, published - 10);
         await Eventually.TrueAsync(() => Task.FromResult(device.Errors.Count > 0));
-        Assert.Equal(Refused, Assert.Single(device.Errors).GetProperty("reason").GetString());
+        var notice = device.Errors.First();
+        Assert.Equal((Refused, "messages_per_minute"), (notice.GetProperty("reason").GetString(), notice.GetProperty("details").GetProperty("limit").GetString()));
 
         using var refused = await device.PostAsync(new { value = 1 });
         var details = (await Envelope.AssertAsync(refused, 429, "quota_exceeded")).GetProperty("details");
