@@ -42,12 +42,10 @@ public sealed class MessageQuotaTests
         var limit = await device.LimitAsync("messages_per_minute");
         Assert.Equal(("device", 10, "blocked"), (limit.GetProperty("scope").GetString(), limit.GetProperty("used").GetInt32(), limit.GetProperty("state").GetString()));
         Assert.InRange(limit.GetProperty("resets_at").GetDateTimeOffset(), DateTimeOffset.UtcNow.AddSeconds(-5), DateTimeOffset.UtcNow.AddSeconds(65));
-        foreach (var type in new[] { "quota.messages_warning", "quota.messages_exceeded" })
-        {
-            var told = await Eventually.GetAsync(async () =>
-                (await tenant.ReadAsync(HttpMethod.Get, $"/api/v1/audit?event_type={type}")).EnumerateArray().ToList() is { Count: > 0 } found ? found : null);
-            Assert.Equal(device.Device.Id, Assert.Single(told).GetProperty("device_id").GetGuid());
-        }
+        // (Of two marks that one commit passes the higher is told.)
+        var told = await Eventually.GetAsync(async () =>
+            (await tenant.ReadAsync(HttpMethod.Get, "/api/v1/audit?event_type=quota.messages_exceeded")).EnumerateArray().ToList() is { Count: > 0 } found ? found : null);
+        Assert.Equal(device.Device.Id, Assert.Single(told).GetProperty("device_id").GetGuid());
     }
 
     [Fact]
