@@ -21,7 +21,7 @@ public sealed class InstancesTests(ITestOutputHelper output)
         await using var sink = new Sink();
         await using var broker = await PersistentBroker.StartAsync();
         await using var first = await StartAsync(1);
-        var second = await StartAsync(2);
+        await using var second = await StartAsync(2);
         var tenant = await Tenant.RegisterAsync();
         await tenant.SetQuotasAsync(new { quota_msgs_per_min = Quota });
         await using var device = await QuotaDevice.ConnectAsync(tenant);
@@ -44,12 +44,11 @@ public sealed class InstancesTests(ITestOutputHelper output)
         await PublishAsync(Quota);
         await SettledAsync(4 * Quota);
         await second.KillAsync();
-        second = await StartAsync(2);
+        await using var again = await StartAsync(2);
         await PublishAsync(Quota);
         await SettledAsync(5 * Quota);
         Assert.Equal(minute, Minute());
         Assert.Equal(stored, await sink.RowsOfAsync(tenant.Id));
-        await second.DisposeAsync();
 
         Task PublishAsync(int count) => Task.WhenAll(Enumerable.Range(0, count).Select(i => client.PublishAsync(
             new MqttApplicationMessage { Topic = device.Device.Slot(0), PayloadSegment = Encoding.ASCII.GetBytes($"{i}"), QualityOfServiceLevel = MqttQualityOfServiceLevel.AtLeastOnce },
