@@ -20,10 +20,10 @@ public sealed class MessageQuotaTests
         await device.LimitedToAsync("messages_per_minute", 10);
         await AtTheBeginningOfAMinuteAsync();
         // Other tests kill servers beside this one: for what may have waited meanwhile each minute of that gives 10 more. Then all are refused.
-        var published = 0;
+        var (published, now) = (0, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
         for (; published < Most && (published < 15 || await device.RefusedAsync(Refused) == 0); published++)
         {
-            await device.PublishAsync($$"""[{"value": {{published}}}, {"value": {{published}}}]""");
+            await device.PublishAsync($$"""[{"value": 1, "ts": {{now + 2 * published}}}, {"value": 2, "ts": {{now + 2 * published + 1}}}]""");
         }
 
         await Eventually.TrueAsync(async () => await sink.RowsOfAsync(tenant.Id) / 2 + await device.RefusedAsync(Refused) == published);
