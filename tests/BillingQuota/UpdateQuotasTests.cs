@@ -170,6 +170,8 @@ public sealed class UpdateQuotasTests(BillingHost host)
     [InlineData("{", "application/json", 400)]
     [InlineData("", "application/json", 400)]
     [InlineData("{\"quota_devices\": 1, \"quota_devices\": 2}", "application/json", 400)]
+    [InlineData("{\"plan_type\": \"\\uD83D\"}", "application/json", 400)]
+    [InlineData("{\"\\udc00\\ud800\": 1}", "application/json", 400)]
     [InlineData("quota_devices=5", "text/plain", 415)]
     public async Task Another_body_is_refused(string body, string type, int status)
     {

@@ -31,7 +31,10 @@ internal sealed class MergePatch<TFields> : IEndpointParameterMetadataProvider
 
         try
         {
-            return new(await context.Request.ReadFromJsonAsync<JsonElement>(Json.Options, context.RequestAborted));
+            var body = await context.Request.ReadFromJsonAsync<JsonElement>(Json.Options, context.RequestAborted);
+            // Half a surrogate pair passes until somebody looks at the text: written out, each is looked at.
+            JsonSerializer.SerializeToUtf8Bytes(body);
+            return new(body);
         }
         catch (JsonException malformed)
         {

@@ -32,7 +32,7 @@ internal static class UpdatePlan
         ["rto_minutes"] = PatchRules.Whole(1, 60 * 24 * 366),
     };
 
-    /// <param name="planType">Which plan. <example>pro</example></param>
+    /// <param name="planType">Which plan. <example>enterprise</example></param>
     /// <param name="patch">What to change.</param>
     /// <param name="caller">Who changes it.</param>
     /// <param name="system">For work on no tenant's behalf.</param>
@@ -113,15 +113,15 @@ internal static class UpdatePlan
 
 /// <summary>What to change; what is absent stays. Nothing can be null.</summary>
 /// <param name="QuotaDevices">Devices that a tenant may hold. <example>0</example></param>
-/// <param name="QuotaMsgsPerMin">Messages a minute, for each device. <example>3600</example></param>
-/// <param name="QuotaStorageMb">Storage in MB (10⁶ bytes), for each tenant. <example>50000</example></param>
-/// <param name="AllowOverage">Whether an enterprise tenant may go on past its storage quota. <example>false</example></param>
-/// <param name="RetentionDays">Days for which readings are kept; 0 means without end. <example>365</example></param>
-/// <param name="PriceMonthlyCents">Price of a monthly cycle, in centavos of BRL. <example>49900</example></param>
-/// <param name="PriceAnnualCents">Price of an annual cycle, in centavos of BRL. <example>499000</example></param>
+/// <param name="QuotaMsgsPerMin">Messages a minute, for each device. <example>36000</example></param>
+/// <param name="QuotaStorageMb">Storage in MB (10⁶ bytes), for each tenant. <example>1000000</example></param>
+/// <param name="AllowOverage">Whether an enterprise tenant may go on past its storage quota. <example>true</example></param>
+/// <param name="RetentionDays">Days for which readings are kept; 0 means without end. <example>730</example></param>
+/// <param name="PriceMonthlyCents">Price of a monthly cycle, in centavos of BRL. <example>299900</example></param>
+/// <param name="PriceAnnualCents">Price of an annual cycle, in centavos of BRL. <example>2999000</example></param>
 /// <param name="OverageGbCents">Price of each GB (10⁹ bytes) stored past the quota, for a month, in centavos of BRL. <example>150</example></param>
-/// <param name="RpoMinutes">The most recent minutes that a disaster may cost. <example>240</example></param>
-/// <param name="RtoMinutes">Minutes within which the service is back after one. <example>120</example></param>
+/// <param name="RpoMinutes">The most recent minutes that a disaster may cost. <example>60</example></param>
+/// <param name="RtoMinutes">Minutes within which the service is back after one. <example>30</example></param>
 public sealed record PlanChange(
     int? QuotaDevices = null, int? QuotaMsgsPerMin = null, int? QuotaStorageMb = null, bool? AllowOverage = null, int? RetentionDays = null,
     int? PriceMonthlyCents = null, int? PriceAnnualCents = null, int? OverageGbCents = null, int? RpoMinutes = null, int? RtoMinutes = null);

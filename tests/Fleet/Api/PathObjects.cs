@@ -9,6 +9,8 @@ internal static class PathObjects
     // What is below another object is made by a call to the path so far, with that object in it.
     private static readonly Dictionary<string, Func<Tenant, string, Task<string>>> Makers = new()
     {
+        // The one whose terms are the examples of a change: the walk changes nothing for others.
+        ["plan_type"] = (_, _) => Task.FromResult("enterprise"),
         ["tenant_id"] = (tenant, _) => Task.FromResult(tenant.Id.ToString()),
         ["user_id"] = (tenant, _) => Task.FromResult(tenant.UserId.ToString()),
         ["device_id"] = async (tenant, _) => (await tenant.ProvisionAsync()).Id.ToString(),
