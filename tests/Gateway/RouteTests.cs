@@ -40,7 +40,6 @@ public sealed class RouteTests(GatewayHost gateway)
         { "POST", "/devices/bootstrap", Services.DeviceProvisioning },
         { "POST", "/devices/secret", Services.DeviceProvisioning },
         { "POST", "/devices/credentials/rotate", Services.DeviceProvisioning },
-        { "POST", $"/devices/{Id}/credentials/rotate", Services.DeviceProvisioning },
         { "POST", "/devices/import?reissue_claim_codes=true", Services.DeviceProvisioning },
         { "POST", "/devices/reset", Services.DeviceProvisioning },
         { "GET", $"/devices/{Id}/limits", Services.Ingestion },
