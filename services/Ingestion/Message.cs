@@ -1,5 +1,6 @@
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Quotas;
+using EasySmart.Ingestion.Usage;
 
 namespace EasySmart.Ingestion;
 
@@ -51,6 +52,9 @@ internal sealed class Message(string topic, ReadOnlyMemory<byte> payload, IMessa
 
     /// <summary>The minute that it counts for, in the quota of messages; 0 when it does not count.</summary>
     public long CountedIn { get; set; }
+
+    /// <summary>The tally that has counted it as used.</summary>
+    public UsageTally? CountedBy { get; set; }
 
     /// <summary>Rows that it makes, for the size of a batch.</summary>
     public int Rows => Math.Max(1, Readings.Length);

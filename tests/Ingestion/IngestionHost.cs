@@ -113,7 +113,7 @@ public class IngestionHost() : ServiceHost<Program>("ingestion")
 /// A host of one test's own, whose broker the test plays itself. RabbitMQ is away, so that the outbox keeps what was published and the
 /// hosts do not take one another's events.
 /// </summary>
-public sealed class ScriptedHost : IngestionHost
+public class ScriptedHost : IngestionHost
 {
     public ScriptedBroker Wire { get; } = new();
 

@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using EasySmart.Hosting;
+using EasySmart.Ingestion.Quotas;
 using Microsoft.Extensions.DependencyInjection;
 using MQTTnet;
 
@@ -85,6 +86,36 @@ public sealed class MinuteQuotaTests(MinuteHost host) : IClassFixture<MinuteHost
         await PostAsync(host, device, series(20), 429);
         await PostAsync(host, device, $$"""{"ts":{{old - 1}},"value":1}""", 200);
         Assert.Equal((25, "quota_messages=1"), (await host.ReadingsOfAsync(device), await host.RejectionsOfAsync(device)));
+    }
+
+    [Fact]
+    public async Task Late_ones_are_as_many_as_the_quota_allowed_in_thirty_days_and_then_as_it_allows()
+    {
+        await host.LimitAsync(_tenant, 1);
+        var device = host.Owner.Put(_tenant);
+        var old = DateTimeOffset.UtcNow.AddMinutes(-10).ToUnixTimeMilliseconds();
+        var late = (int first, int count) => $"[{string.Join(',', Enumerable.Range(first, count).Select(i => Body(device, $$"""{"ts":{{old - i}},"value":1}""")))}]";
+        using var client = host.As(null, permissions: "telemetry:write");
+        var sent = 0;
+        for (; sent < Backlog.Most(1); sent += 10_000)
+        {
+            using var taken = await client.PostAsync("/telemetry/batch", Json(late(sent, 10_000)), Cancellation);
+            taken.EnsureSuccessStatusCode();
+        }
+
+        Assert.Equal(50_000, sent);
+        Assert.Equal((43_200, $"quota_late_messages={50_000 - 43_200}"), (await host.ReadingsOfAsync(device), await host.RejectionsOfAsync(device)));
+        using (var answer = await SendAsync(host, device, $$"""{"ts":{{old - sent}},"value":1}"""))
+        {
+            var envelope = await Envelope.AssertAsync(answer, 429, "quota_exceeded");
+            Assert.Equal("""{"limit":"late_messages","max":43200,"used":43200,"window_seconds":2592000}""", envelope.GetProperty("details").GetRawText());
+            Assert.Equal(TimeSpan.FromSeconds(60), answer.Headers.RetryAfter!.Delta);
+        }
+
+        await PostAsync(host, device, "1", 200);
+        host.NextMinute();
+        await PostAsync(host, device, $$"""{"ts":{{old - sent}},"value":1}""", 200);
+        await PostAsync(host, device, $$"""{"ts":{{old - sent - 1}},"value":1}""", 429);
     }
 
     [Fact]
@@ -234,7 +265,7 @@ public sealed class MinuteQuotaTests(MinuteHost host) : IClassFixture<MinuteHost
         var told = JsonSerializer.Deserialize<JsonElement>(await client.GetStringAsync($"/devices/{device.DeviceId}/limits", Cancellation));
         Assert.Equal(1, told.GetProperty("refused_this_minute").GetInt32());
         Assert.Equal(
-            $"messages_per_minute device 4 4 0 100 messages 60 {host.Clock.GetUtcNow().AddSeconds(59):yyyy-MM-ddTHH:mm:ssZ} blocked;storage_mb tenant 10 8.5 1.5 85 MB 0 null warning",
+            $"messages_per_minute device 4 4 0 100 messages 60 {host.Clock.GetUtcNow().AddSeconds(59):yyyy-MM-ddTHH:mm:ssZ} blocked;late_messages device 172800 0 172800 0 messages 2592000 null ok;storage_mb tenant 10 8.5 1.5 85 MB 0 null warning",
             string.Join(';', told.GetProperty("limits").EnumerateArray().Select(one => string.Join(' ', one.EnumerateObject().SkipLast(1)
                 .Select(field => field.Value.ValueKind switch { JsonValueKind.String => field.Value.GetString(), _ => field.Value.GetRawText() })))));
         Assert.All(told.GetProperty("limits").EnumerateArray(), one => Assert.NotEqual("", one.GetProperty("at_limit").GetString()));

@@ -9,6 +9,9 @@ public static class QuotaLimits
     /// <summary>Messages a minute, for each device.</summary>
     public const string MessagesPerMinute = "messages_per_minute";
 
+    /// <summary>Messages with old readings only, of the last 30 days, for each device.</summary>
+    public const string LateMessages = "late_messages";
+
     /// <summary>MB (10⁶ bytes) of payload that a tenant may keep stored.</summary>
     public const string StorageMb = "storage_mb";
 }

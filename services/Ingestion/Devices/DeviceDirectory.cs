@@ -10,6 +10,7 @@ internal sealed class KnownDevice(Guid id, Guid? tenantId, DeviceStatus status, 
 {
     // Most of the devices that are known send nothing for long.
     private MinuteWindow? _minute;
+    private Backlog? _backlog;
 
     public Guid Id => id;
 
@@ -25,13 +26,16 @@ internal sealed class KnownDevice(Guid id, Guid? tenantId, DeviceStatus status, 
     /// <summary>Its messages of this minute.</summary>
     public MinuteWindow Minute => _minute ?? Interlocked.CompareExchange(ref _minute, new MinuteWindow(), null) ?? _minute;
 
+    /// <summary>Its late messages.</summary>
+    public Backlog Backlog => _backlog ?? Interlocked.CompareExchange(ref _backlog, new Backlog(), null) ?? _backlog;
+
     /// <summary>Is newer than what was <paramref name="known"/>, and goes on from there.</summary>
     public KnownDevice After(KnownDevice known)
     {
         // Another tenant's readings make it seen anew, and count for another quota.
         if (tenantId == known.TenantId)
         {
-            (SeenAt, _minute) = (known.SeenAt, known.Minute);
+            (SeenAt, _minute, _backlog) = (known.SeenAt, known.Minute, known.Backlog);
         }
 
         return this;

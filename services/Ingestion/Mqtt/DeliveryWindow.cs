@@ -12,7 +12,11 @@ internal sealed class DeliveryWindow
     private readonly Queue<Message> _line = new();
     private TaskCompletionSource? _relief;
     private int _connection;
+    private int _unacknowledged;
     private long _heldBytes;
+
+    /// <summary>How many of those that are to be acknowledged are not.</summary>
+    public int Unacknowledged => Volatile.Read(ref _unacknowledged);
 
     public long HeldBytes => Interlocked.Read(ref _heldBytes);
 
@@ -26,6 +30,7 @@ internal sealed class DeliveryWindow
             if (!sessionPresent)
             {
                 Array.Clear(_byPacket);
+                _unacknowledged = 0;
             }
         }
     }
@@ -58,6 +63,7 @@ internal sealed class DeliveryWindow
         lock (_lock)
         {
             message.Connection = _connection;
+            _unacknowledged += _byPacket[message.PacketId] is null ? 1 : 0;
             _byPacket[message.PacketId] = message;
             _line.Enqueue(message);
         }
@@ -134,6 +140,7 @@ internal sealed class DeliveryWindow
         if (message.PacketId != 0 && message.Connection == _connection && ReferenceEquals(_byPacket[message.PacketId], message))
         {
             _byPacket[message.PacketId] = null;
+            _unacknowledged--;
             packets.Add(message.PacketId);
         }
     }

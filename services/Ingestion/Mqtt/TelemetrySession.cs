@@ -1,3 +1,4 @@
+using EasySmart.Ingestion.Quotas;
 using Microsoft.Extensions.Options;
 using MQTTnet.Exceptions;
 using MQTTnet.Packets;
@@ -11,6 +12,7 @@ internal sealed partial class TelemetrySession(
     IOptions<MqttOptions> options,
     IOptions<IngestionOptions> limits,
     Intake intake,
+    Outages outages,
     ArrivalClock clock,
     Acknowledger acknowledger,
     RecentDeliveries recent,
@@ -112,8 +114,10 @@ internal sealed partial class TelemetrySession(
             while (true)
             {
                 alive.Listening = true;
+                outages.Waiting(hasRoom: acknowledger.Window.Unacknowledged < options.Value.ReceiveMaximum);
                 var packet = await connection.ReceiveAsync(ended.Token);
                 alive.Heard();
+                outages.Taken();
                 switch (packet)
                 {
                     case MqttPublishPacket publish:
@@ -129,6 +133,7 @@ internal sealed partial class TelemetrySession(
         }
         finally
         {
+            outages.Lost();
             if (!stopping.IsCancellationRequested)
             {
                 IsUp = false;

@@ -23,6 +23,8 @@ internal static class RejectionReasons
         [Rejections.TenantSuspended] = "The tenant is suspended",
         [Rejections.QuotaMessages] = "The device has sent more messages in this minute than its tenant's plan allows; the next minute counts anew. "
             + "Send fewer, several readings in one (an array is one message), or have the quota raised",
+        [Rejections.QuotaLateMessages] = "The device has sent more messages with old readings than its tenant's plan allowed in the last 30 days; "
+            + "one more is taken each time that the quota allows one",
         [Rejections.QuotaStorage] = "The tenant's storage quota is used up: nothing more is stored until retention frees room or the quota is raised",
         [Rejections.Conflict] = "The slot already has another value at this time, and the first one stays",
         [Rejections.Unstorable] = "The database refused to store it",

@@ -31,6 +31,9 @@ internal static class Rejections
     /// <summary>More messages in this minute than the plan allows a device.</summary>
     public const string QuotaMessages = "quota_messages";
 
+    /// <summary>More late messages than the plan allowed a device in the last 30 days.</summary>
+    public const string QuotaLateMessages = "quota_late_messages";
+
     /// <summary>The tenant's plan allows no more to be stored.</summary>
     public const string QuotaStorage = "quota_storage";
 

@@ -8,8 +8,8 @@ namespace EasySmart.Ingestion.Quotas;
 
 /// <summary>Writes down every few seconds that this instance takes messages and can commit them: after a stop or an outage the gap tells how long it was.</summary>
 internal sealed partial class Heartbeat(
-    [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, TelemetrySession session, BatchWriter writer, Outages outages,
-    IOptions<MqttOptions> options, TimeProvider clock, ILogger<Heartbeat> logger) : BackgroundService
+    [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, BatchWriter writer, Outages outages, IOptions<MqttOptions> options,
+    TimeProvider clock, ILogger<Heartbeat> logger) : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
 
@@ -20,7 +20,7 @@ internal sealed partial class Heartbeat(
         command.Parameters.Add(new() { Value = clientId });
         if (await command.ExecuteScalarAsync(cancellation) is TimeSpan away)
         {
-            outages.Alive(away);
+            outages.Started(away);
         }
     }
 
@@ -29,7 +29,7 @@ internal sealed partial class Heartbeat(
         using var timer = new PeriodicTimer(Period, clock);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            if (!session.IsUp || writer.IsWaiting)
+            if (outages.Away > Period || writer.IsWaiting)
             {
                 continue;
             }
@@ -40,7 +40,6 @@ internal sealed partial class Heartbeat(
                     "INSERT INTO heartbeats (client_id, at) VALUES ($1, now()) ON CONFLICT (client_id) DO UPDATE SET at = excluded.at");
                 beat.Parameters.Add(new() { Value = options.Value.ClientId });
                 await beat.ExecuteNonQueryAsync(stoppingToken);
-                outages.Alive();
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {

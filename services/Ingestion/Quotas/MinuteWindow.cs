@@ -139,9 +139,18 @@ internal sealed class MinuteWindow
 
     private bool HasWaited(Outage outage, long max)
     {
-        _waited = outage.Number == _waitedIn ? _waited + 1 : 1;
-        _waitedIn = outage.Number;
-        return _waited <= outage.MostWaited(max);
+        if (outage.Number != _waitedIn)
+        {
+            (_waitedIn, _waited) = (outage.Number, 0);
+        }
+
+        if (_waited >= outage.MostWaited(max))
+        {
+            return false;
+        }
+
+        _waited++;
+        return true;
     }
 
     /// <summary>The end of a minute.</summary>

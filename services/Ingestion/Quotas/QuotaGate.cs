@@ -31,13 +31,20 @@ internal sealed class QuotaGate(Outages outages, TimeProvider clock)
             return;
         }
 
-        // The lane of late ones is paced by itself: what a device could not send for hours is not held against this minute.
+        var (max, now) = (quota?.QuotaMsgsPerMin ?? 0, Now);
+        // What a device could not send for hours is not held against this minute.
         if (Lanes.IsLate(message))
         {
+            if (!message.Device!.Backlog.TryTake(ReadingTime.Micros(now), max))
+            {
+                var most = Backlog.Most(max);
+                Refuse(message, Rejections.QuotaLateMessages, new OverQuota(
+                    new LimitDetails(QuotaLimits.LateMessages, most, most, Backlog.Seconds), null, Backlog.RetrySeconds(max)));
+            }
+
             return;
         }
 
-        var (max, now) = (quota?.QuotaMsgsPerMin ?? 0, Now);
         (message.CountedIn, var messages) = message.Device!.Minute.Take(ReadingTime.Micros(now), max, outages, out var taken);
         if (!taken)
         {

@@ -39,11 +39,19 @@ internal static class ShowLimits
         MinuteRow? row = await reader.IsDBNullAsync(0, cancellation) ? null : new MinuteRow(
             MinuteWindow.MinuteOf(reader.GetDateTime(0)), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt16(3));
         // Of a device that this instance does not know yet, or of one that was another tenant's, the table tells.
-        var window = directory.Find(deviceId) is { } device && device.TenantId == tenant.Id ? device.Minute : new MinuteWindow();
+        var known = directory.Find(deviceId) is { } device && device.TenantId == tenant.Id ? device : null;
+        var window = known?.Minute ?? new MinuteWindow();
         var (now, quota) = (ReadingTime.Micros(gate.Now), quotas.Find(tenant.Id));
         var (used, refused) = window.At(now, row);
+        var max = quota?.QuotaMsgsPerMin ?? 0;
         return TypedResults.Ok(new DeviceLimits(
-            deviceId, refused, [ShownLimit.OfMessages(quota?.QuotaMsgsPerMin ?? 0, used, now / MinuteWindow.Micros), ShownLimit.OfStorage(quota, reader.GetInt64(4))]));
+            deviceId,
+            refused,
+            [
+                ShownLimit.OfMessages(max, used, now / MinuteWindow.Micros),
+                ShownLimit.OfLateMessages(max, known?.Backlog.At(now, max) ?? default),
+                ShownLimit.OfStorage(quota, reader.GetInt64(4)),
+            ]));
     }
 }
 

@@ -36,7 +36,13 @@ public sealed record ShownLimit(
         QuotaLimits.MessagesPerMinute, "device", max, used, "messages", MinuteWindow.Seconds, MinuteWindow.EndOf(minute),
         max > 0 && used >= max ? "blocked" : null,
         "Further messages of this minute are refused and recorded, and the device is told on events/errors; POST /telemetry answers 429. "
-        + "A message with many readings counts as one; readings more than 5 minutes old do not count.");
+        + "A message with many readings counts as one; one whose readings are all more than 5 minutes old counts as late.");
+
+    internal static ShownLimit OfLateMessages(int max, (long Used, DateTimeOffset? WholeAt) backlog) => Of(
+        QuotaLimits.LateMessages, "device", Backlog.Most(max), backlog.Used, "messages", Backlog.Seconds, backlog.WholeAt,
+        max > 0 && backlog.Used >= Backlog.Most(max) ? "blocked" : null,
+        "A message whose readings are all more than 5 minutes old counts here instead of in its minute. Past what the quota allowed in 30 days, such "
+        + "messages are refused and recorded but for one at a time, as the quota allows; POST /telemetry answers 429.");
 
     internal static ShownLimit OfStorage(TenantQuota? quota, long bytes)
     {

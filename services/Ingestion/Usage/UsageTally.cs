@@ -15,21 +15,20 @@ internal sealed class UsageTally
     private readonly Dictionary<(Guid Tenant, long Minute), (long Messages, long Readings, long Bytes, long Calls)> _usage = [];
     private readonly Dictionary<KnownDevice, long> _seen = [];
     private readonly HashSet<Delivery> _calls = [];
-    private Message? _counted;
 
-    /// <summary>Counts a reading that was newly stored; those of one message one after the other.</summary>
+    /// <summary>Counts a reading that was newly stored, and with the first of its message that one.</summary>
     public void Add(Reading reading)
     {
         var message = reading.Message;
         ref var used = ref Of(message.TenantId, message);
         used.Readings++;
         used.Bytes += reading.Payload.Length;
-        if (ReferenceEquals(message, _counted))
+        if (ReferenceEquals(message.CountedBy, this))
         {
             return;
         }
 
-        _counted = message;
+        message.CountedBy = this;
         used.Messages++;
         // A device is told of when it is first seen, and then once a minute at most.
         if (message.Device is { } device && message.ReceivedAt - device.SeenAt >= Minute)

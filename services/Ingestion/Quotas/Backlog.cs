@@ -1,0 +1,61 @@
+using EasySmart.Ingestion.Parsing;
+
+namespace EasySmart.Ingestion.Quotas;
+
+/// <summary>
+/// A device's late messages, which count for no minute of now: it may send what its quota allowed in the last 30 days, as fast as it likes, and
+/// each of those minutes' quota once. Nobody who was offline meets a limit; who marks all as late to have none gets no more than the quota.
+/// </summary>
+/// <remarks>Each instance counts for itself, in memory: after a start everything is allowed again. Times are microseconds since 1970.</remarks>
+internal sealed class Backlog
+{
+    public const int Days = 30;
+    private const long Length = Days * 24 * 60 * MinuteWindow.Micros;
+    private readonly Lock _lock = new();
+
+    // Of the minutes before, the quota is used.
+    private long _usedUntil;
+
+    /// <summary>Length of its window.</summary>
+    public const int Seconds = (int)(Length / 1_000_000);
+
+    /// <summary>Counts a message, unless there is no quota left for it.</summary>
+    /// <param name="now">The time.</param>
+    /// <param name="quota">Messages a minute; 0 is without limit.</param>
+    public bool TryTake(long now, int quota)
+    {
+        if (quota == 0)
+        {
+            return true;
+        }
+
+        lock (_lock)
+        {
+            var next = Math.Max(_usedUntil, now - Length) + Each(quota);
+            if (next > now)
+            {
+                return false;
+            }
+
+            _usedUntil = next;
+            return true;
+        }
+    }
+
+    /// <summary>How many messages of <see cref="Most"/> are used, and when none of them is any more; null when none is.</summary>
+    public (long Used, DateTimeOffset? WholeAt) At(long now, int quota)
+    {
+        lock (_lock)
+        {
+            return quota > 0 && _usedUntil - (now - Length) is var used and > 0 ? (used / Each(quota), ReadingTime.Of(now + used)) : (0, null);
+        }
+    }
+
+    /// <summary>How many messages the quota allows in the window.</summary>
+    public static long Most(int quota) => quota == 0 ? 0 : Length / Each(quota);
+
+    /// <summary>Seconds until the quota allows one more.</summary>
+    public static int RetrySeconds(int quota) => (int)Math.Ceiling(Each(quota) / 1e6);
+
+    private static long Each(int quota) => Math.Max(1, MinuteWindow.Micros / quota);
+}
