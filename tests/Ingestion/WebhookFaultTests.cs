@@ -22,7 +22,8 @@ public sealed class WebhookFaultTests
     {
         await using var host = await new ScriptedHost { Special = { [Patience] = "00:00:00.3" } }.StartAsync();
         var device = host.Owner.Put(_tenant);
-        Assert.Equal(200, await PostAsync(host, device, 0));
+        // The first commit of a process may take longer than that.
+        await Eventually.TrueAsync(async () => await PostAsync(host, device, 0) == 200);
         await host.Database.SetReachableAsync(false);
         for (var i = 1; i <= 60; i += 20)
         {
