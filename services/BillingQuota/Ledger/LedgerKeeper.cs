@@ -7,6 +7,7 @@ namespace EasySmart.BillingQuota.Ledger;
 /// <summary>
 /// Keeps the ledger, every minute: counts device-hours, posts, closes days and months, in this order. Each step is done as far as it is due
 /// and picks up where the last left off, however that ended; one that fails keeps the others from nothing.
+/// The first look is a minute after the start: by then the replica of the devices has usually caught up with what it missed.
 /// </summary>
 internal sealed partial class LedgerKeeper(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, DeviceHours hours, Poster poster, Closer closer, MonthEnd months,
@@ -39,11 +40,10 @@ internal sealed partial class LedgerKeeper(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, clock);
-        do
+        while (await timer.WaitForNextTickAsync(stoppingToken))
         {
             await TryAsync("it is looked at", LookAsync, stoppingToken);
         }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     private async Task TryAsync(string what, Func<CancellationToken, Task> step, CancellationToken stopping)

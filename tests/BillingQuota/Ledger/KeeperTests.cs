@@ -30,4 +30,24 @@ public sealed class KeeperTests
         await ledger.Keeper.LookAsync(Cancellation);
         Assert.NotEqual(before, await ledger.StateAsync());
     }
+
+    [Fact]
+    public async Task Hours_that_ended_while_the_service_was_away_are_counted_when_the_replica_has_had_a_minute()
+    {
+        await using var ledger = await OwnLedger.BeginAsync(DateTimeOffset.UtcNow);
+        await ledger.Keeper.LookAsync(Cancellation);
+        await ledger.ExecuteAsync("UPDATE ledger_state SET device_hours_until = date_trunc('hour', now()) - interval '3 hours'");
+        await ledger.Keeper.StartAsync(Cancellation);
+        // What the events tell that waited, and the rebuild.
+        await ledger.AddDevicesAsync(Guid.CreateVersion7(), 10_000);
+        await ledger.AddDevicesAsync(_mine, 2);
+        await Eventually.TrueAsync(async () =>
+        {
+            // Sets the clock without a tick, and then there is one, with a clock that is right.
+            ledger.Clock.AdjustTime(DateTimeOffset.UtcNow.AddMinutes(-1));
+            ledger.Clock.Advance(TimeSpan.FromMinutes(1));
+            return await ledger.BalanceAsync(_mine, "device_hours") is "6" or "8";
+        });
+        await ledger.Keeper.StopAsync(Cancellation);
+    }
 }
