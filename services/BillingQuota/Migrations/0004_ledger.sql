@@ -40,7 +40,7 @@ CREATE TABLE ledger_days (
     last_seq      bigint NOT NULL,
     previous_hash bytea NOT NULL,
     hash          bytea NOT NULL,
-    closed_at     timestamptz NOT NULL
+    closed_at     timestamptz NOT NULL -- For whoever wonders; not in the hash.
 );
 GRANT SELECT, INSERT ON ledger_days TO {{system}};
 

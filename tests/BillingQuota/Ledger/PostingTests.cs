@@ -169,6 +169,38 @@ public sealed class PostingTests
         Assert.True((await ledger.VerifyAsync()).Holds);
     }
 
+    [Fact]
+    public async Task A_day_whose_closing_was_logged_and_not_committed_is_closed_with_the_hash_that_was_logged()
+    {
+        await using var ledger = await OwnLedger.BeginAsync(Noon);
+        await ledger.CountAsync(Used(Noon.AddHours(-2), 1));
+        await ledger.KeepAsync();
+        await ledger.ExecuteAsync(
+            """
+            CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''at the commit''; END';
+            CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON ledger_days DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()
+            """);
+        ledger.Clock.AdjustTime(Noon.AddHours(12).AddMinutes(5));
+        await Assert.ThrowsAsync<PostgresException>(() => ledger.Closer.CloseAsync(Cancellation));
+        await ledger.ExecuteAsync("DROP TRIGGER fail ON ledger_days");
+        ledger.Clock.AdjustTime(Noon.AddHours(12).AddMinutes(6));
+        await ledger.Closer.CloseAsync(Cancellation);
+        var line = $"Ledger of 2026-02-15 is closed: 3 rows, {await ledger.ReadAsync("SELECT encode(hash, 'hex') FROM ledger_days")}";
+        Assert.Equal([line, line], ledger.Log.Texts);
+    }
+
+    [Fact]
+    public async Task A_day_is_not_closed_while_another_instances_clock_may_still_be_in_it()
+    {
+        await using var ledger = await OwnLedger.BeginAsync(Noon);
+        await ledger.CountAsync(Used(Noon.AddHours(-2), 1));
+        await ledger.KeepAsync();
+        await ledger.KeepAtAsync(Noon.AddHours(12).AddMinutes(4));
+        Assert.Equal("", await ledger.ReadAsync("SELECT max(day) FROM ledger_days"));
+        await ledger.KeepAtAsync(Noon.AddHours(12).AddMinutes(5));
+        Assert.Equal("2026-02-15", await ledger.ReadAsync("SELECT max(day) FROM ledger_days"));
+    }
+
     [Theory]
     [InlineData("UPDATE usage_ledger SET amount = 0")]
     [InlineData("UPDATE usage_ledger SET amount = 0 WHERE seq = -1")]
