@@ -58,6 +58,7 @@ internal sealed class ErrorHandling : IProblemDetailsService
         BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => StatusCodes.Status400BadRequest,
         BadHttpRequestException bad => bad.StatusCode,
         _ when IsUnstorableText(exception) => StatusCodes.Status400BadRequest,
+        _ when IsUnreadableMedia(exception) => StatusCodes.Status415UnsupportedMediaType,
         _ when Transient.Is(exception) => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status500InternalServerError,
     };
@@ -65,6 +66,10 @@ internal sealed class ErrorHandling : IProblemDetailsService
     // PostgreSQL has no U+0000. Only a client's text can hold one, in any field of any route; that no route has to think of it, it is told here.
     private static bool IsUnstorableText(Exception fault) =>
         (fault as PostgresException ?? fault.InnerException as PostgresException)?.SqlState == PostgresErrorCodes.CharacterNotInRepertoire;
+
+    // A charset that there is not: to the framework, which finds it when it reads the JSON, that is a bug of whoever asked it to.
+    private static bool IsUnreadableMedia(Exception fault) =>
+        fault is InvalidOperationException && fault.Message.StartsWith("Unable to read the request as JSON because the request content type", StringComparison.Ordinal);
 
     // The framework's message can name our types; a JSON reader's path and a parameter's name are all that a client needs.
     private static (string Message, object? Details) Malformed(BadHttpRequestException bad) => bad.InnerException switch

@@ -1,4 +1,5 @@
 using EasySmart.BillingQuota.Devices;
+using EasySmart.BillingQuota.Tests.Ledger;
 using EasySmart.Contracts.Auditing;
 using EasySmart.Contracts.DeviceProvisioning;
 using EasySmart.Contracts.Quotas;
@@ -13,6 +14,8 @@ namespace EasySmart.BillingQuota.Tests;
 public sealed class DevicesTests(BillingHost host)
 {
     private long _version = Random.Shared.NextInt64(1, 1L << 40);
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task Devices_come_move_and_go_and_an_older_word_changes_nothing()
@@ -74,10 +77,37 @@ public sealed class DevicesTests(BillingHost host)
     }
 
     [Fact]
+    public async Task Of_two_events_at_once_of_a_device_that_is_new_the_second_knows_from_whom_it_takes_it()
+    {
+        await using var database = await OwnLedger.BeginAsync(DateTimeOffset.UtcNow);
+        var (mine, other, device) = (Guid.CreateVersion7(), Guid.CreateVersion7(), Guid.CreateVersion7());
+        foreach (var tenant in new[] { mine, other })
+        {
+            await database.GivePlanAsync(tenant, DateTimeOffset.UtcNow);
+        }
+
+        await database.ExecuteAsync("UPDATE tenant_plans SET quota_devices = 1");
+        await using var first = await database.System.OpenConnectionAsync(Cancellation);
+        await using var second = await database.System.OpenConnectionAsync(Cancellation);
+        var waits = $"SELECT cardinality(pg_blocking_pids({second.ProcessID}))";
+        await using var commits = await first.BeginTransactionAsync(Cancellation);
+        await using var follows = await second.BeginTransactionAsync(Cancellation);
+        var apply = new ApplyDevice(database.Clock);
+        await apply.HandleAsync(Changed(device, mine), commits, Cancellation);
+        var takes = apply.HandleAsync(Changed(device, other), follows, Cancellation);
+        await Eventually.TrueAsync(async () => await database.ReadAsync(waits) == "1");
+        await commits.CommitAsync(Cancellation);
+        await takes;
+        await follows.CommitAsync(Cancellation);
+        Assert.Equal("0", await database.ReadAsync($"SELECT level FROM quota_levels WHERE limit_name = 'devices' AND tenant_id = '{mine}'"));
+        Assert.Equal("100", await database.ReadAsync($"SELECT level FROM quota_levels WHERE limit_name = 'devices' AND tenant_id = '{other}'"));
+    }
+
+    [Fact]
     public async Task The_replica_is_filled_from_its_owner_once_that_answers()
     {
         await using var database = await TestDatabase.CreateAsync(TestServers.Platform, "billing_owner");
-        await BillingHost.Migrations.ApplyAsync(database.For("billing_owner"), TestContext.Current.CancellationToken);
+        await BillingHost.Migrations.ApplyAsync(database.For("billing_owner"), Cancellation);
         var (tenant, asked) = (Guid.CreateVersion7(), 0);
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -93,7 +123,7 @@ public sealed class DevicesTests(BillingHost host)
                 status = "claimed",
                 version,
             })));
-        await owner.StartAsync(TestContext.Current.CancellationToken);
+        await owner.StartAsync(Cancellation);
         await using var beside = BillingHost.Beside(database, (ApplyDevice.Replica.AddressKey, owner.Urls.Single()));
         await beside.InitializeAsync();
         await Eventually.TrueAsync(async () => await beside.ReadAsync<long>("billing_system", "SELECT count(*) FROM devices") == 20);

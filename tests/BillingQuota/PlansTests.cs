@@ -41,6 +41,17 @@ public sealed class PlansTests(BillingHost host)
     }
 
     [Fact]
+    public async Task The_plan_holds_since_the_tenant_was_created_however_late_that_is_told()
+    {
+        var created = Tenants.Created() with { OccurredAt = new(2026, 2, 28, 23, 59, 59, TimeSpan.Zero) };
+        await host.Others.PublishAsync(created);
+        await host.PublishedAsync(created.TenantId);
+        Assert.Equal(
+            created.OccurredAt.UtcDateTime,
+            await host.ReadAsync<DateTime>("billing_system", "SELECT since FROM tenant_plans WHERE tenant_id = $1", created.TenantId));
+    }
+
+    [Fact]
     public async Task The_snapshot_pages_through_every_tenant_in_the_order_of_versions()
     {
         var tenants = new List<Guid>();

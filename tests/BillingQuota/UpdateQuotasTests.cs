@@ -1,5 +1,5 @@
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Text;
 using System.Text.Json;
 using EasySmart.Contracts.Auditing;
 using EasySmart.Hosting;
@@ -173,10 +173,13 @@ public sealed class UpdateQuotasTests(BillingHost host)
     [InlineData("{\"plan_type\": \"\\uD83D\"}", "application/json", 400)]
     [InlineData("{\"\\udc00\\ud800\": 1}", "application/json", 400)]
     [InlineData("quota_devices=5", "text/plain", 415)]
+    [InlineData("{}", "application/json; charset=bogus", 415)]
     public async Task Another_body_is_refused(string body, string type, int status)
     {
         var tenant = await host.NewTenantAsync();
-        using var answer = await host.SuperAdmin().PatchAsync($"/tenants/{tenant}/quotas", new StringContent(body, Encoding.UTF8, type), Cancellation);
+        using var content = new StringContent(body);
+        content.Headers.ContentType = MediaTypeHeaderValue.Parse(type);
+        using var answer = await host.SuperAdmin().PatchAsync($"/tenants/{tenant}/quotas", content, Cancellation);
         await Envelope.AssertAsync(answer, status, status == 400 ? "bad_request" : "unsupported_media_type");
     }
 

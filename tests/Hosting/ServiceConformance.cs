@@ -126,6 +126,14 @@ public abstract class ServiceConformance(IServiceHost host)
         await Known.PostAsync(ProbeEndpoints.Body, new StringContent("a=b", Encoding.UTF8, "text/plain"), Cancellation), 415, "unsupported_media_type");
 
     [Fact]
+    public async Task A_charset_that_there_is_not_is_415()
+    {
+        using var content = new ByteArrayContent("{}"u8.ToArray());
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json", "bogus");
+        await Envelope.AssertAsync(await Known.PostAsync(ProbeEndpoints.Body, content, Cancellation), 415, "unsupported_media_type");
+    }
+
+    [Fact]
     public async Task A_bug_is_500_and_tells_nothing()
     {
         using var answer = await Known.GetAsync(ProbeEndpoints.Bug, Cancellation);

@@ -22,13 +22,7 @@ internal sealed class ApplyDevice(TimeProvider clock) : IEventHandler<DeviceChan
 
     public async Task HandleAsync(DeviceChanged @event, NpgsqlTransaction transaction, CancellationToken cancellation)
     {
-        // Whose it was, who loses it; read before the tenants' locks, and theirs is what is counted under.
-        await using var read = new NpgsqlCommand(
-            "SELECT tenant_id FROM devices WHERE device_id = $1 FOR UPDATE", transaction.Connection, transaction)
-        {
-            Parameters = { new() { Value = @event.DeviceId } },
-        };
-        var held = await read.ExecuteScalarAsync(cancellation) as Guid?;
+        var held = await HeldAsync(@event.DeviceId, transaction, cancellation);
         await ApplyAsync(new DeviceState(@event.DeviceId, @event.TenantId, @event.Version), transaction, cancellation);
         Guid[] tenants = [.. new[] { held, @event.TenantId }.OfType<Guid>().Distinct()];
         if (tenants.Length > 0)
@@ -36,6 +30,21 @@ internal sealed class ApplyDevice(TimeProvider clock) : IEventHandler<DeviceChan
             await QuotaReview.LockAsync(transaction, tenants, cancellation);
             await QuotaReview.RunAsync(transaction, tenants, new Cause(clock.GetUtcNow(), @event.RequestId, CountDevices: true), cancellation);
         }
+    }
+
+    /// <summary>Whose it was, who loses it; read before the tenants' locks, and theirs is what is counted under.</summary>
+    private static async Task<Guid?> HeldAsync(Guid device, NpgsqlTransaction transaction, CancellationToken cancellation)
+    {
+        await using var read = new NpgsqlBatch(transaction.Connection, transaction)
+        {
+            BatchCommands =
+            {
+                // Of a new device there is no row to lock, and two events at once would both find that it was nobody's. Versions begin with 1.
+                new("INSERT INTO devices (device_id, version) VALUES ($1, 0) ON CONFLICT DO NOTHING") { Parameters = { new() { Value = device } } },
+                new("SELECT tenant_id FROM devices WHERE device_id = $1 FOR UPDATE") { Parameters = { new() { Value = device } } },
+            },
+        };
+        return await read.ExecuteScalarAsync(cancellation) as Guid?;
     }
 
     private static async Task ApplyAsync(DeviceState device, NpgsqlTransaction transaction, CancellationToken cancellation)

@@ -5,7 +5,7 @@ namespace EasySmart.BillingQuota.Ledger;
 
 /// <summary>
 /// Closes the days that are over, each with a hash that is chained to the day before, also those without a row: from the first that has one.
-/// Nothing is posted into a day that is closed, whatever a clock says.
+/// Each some minutes after its end. Nothing is posted into a day that is closed, whatever a clock says.
 /// </summary>
 /// <remarks>
 /// The chain proves that rows and days fit together, not that they are the ones which were written: the owner of the database could write it
@@ -27,7 +27,7 @@ internal sealed partial class Closer(
         await using var connection = await database.OpenConnectionAsync(cancellation);
         await using var turn = await connection.BeginLedgerTurnAsync(cancellation);
         var now = clock.NowInMicros();
-        if (turn is null || await NextAsync(turn, cancellation) is not { } next || next.Day >= DateOnly.FromDateTime(now))
+        if (turn is null || await NextAsync(turn, cancellation) is not { } next || next.Day >= DateOnly.FromDateTime(now - Poster.Patience))
         {
             return false;
         }
@@ -38,10 +38,11 @@ internal sealed partial class Closer(
             hash.Add(row);
         }
 
-        var closed = hash.Close(next.Day, next.LastSeq + 1, now);
-        await KeepAsync(turn, closed, cancellation);
+        var closed = hash.Close(next.Day, next.LastSeq + 1);
+        await KeepAsync(turn, closed, now, cancellation);
         var head = Convert.ToHexStringLower(closed.Hash);
-        // Before the commit: a crash in between repeats a line, and never leaves one out.
+        // Before the commit: a crash in between repeats the line, and never leaves one out. It repeats the hash, too: by now no instance's clock
+        // is so far behind this one's that it would still post into the day.
         LogClosed(closed.Day, closed.Rows, head);
         await turn.CommitAsync(cancellation);
         return true;
@@ -65,7 +66,7 @@ internal sealed partial class Closer(
             : null;
     }
 
-    private static async Task KeepAsync(NpgsqlTransaction turn, LedgerDay closed, CancellationToken cancellation)
+    private static async Task KeepAsync(NpgsqlTransaction turn, LedgerDay closed, DateTime now, CancellationToken cancellation)
     {
         await using var batch = new NpgsqlBatch(turn.Connection, turn)
         {
@@ -76,7 +77,7 @@ internal sealed partial class Closer(
                     Parameters =
                     {
                         new() { Value = closed.Day }, new() { Value = closed.Rows }, new() { Value = closed.FirstSeq }, new() { Value = closed.LastSeq },
-                        new() { Value = closed.PreviousHash }, new() { Value = closed.Hash }, new() { Value = closed.ClosedAt },
+                        new() { Value = closed.PreviousHash }, new() { Value = closed.Hash }, new() { Value = now },
                     },
                 },
                 new("UPDATE ledger_state SET closed_day = $1, closed_hash = $2, open_day = greatest(open_day, $1 + 1)")

@@ -8,7 +8,7 @@ namespace EasySmart.BillingQuota.Ledger;
 internal sealed record LedgerRow(long Seq, Guid TenantId, DateTime Hour, string Meter, long Amount, DateTime PostedAt, DateOnly Day);
 
 /// <summary>A day of posting that is over. Without rows, <paramref name="LastSeq"/> is <paramref name="FirstSeq"/> - 1.</summary>
-internal sealed record LedgerDay(DateOnly Day, long Rows, long FirstSeq, long LastSeq, byte[] PreviousHash, byte[] Hash, DateTime ClosedAt);
+internal sealed record LedgerDay(DateOnly Day, long Rows, long FirstSeq, long LastSeq, byte[] PreviousHash, byte[] Hash);
 
 /// <summary>The hash of one day, as its rows are read.</summary>
 /// <remarks>
@@ -16,12 +16,12 @@ internal sealed record LedgerDay(DateOnly Day, long Rows, long FirstSeq, long La
 /// row in the order of <c>seq</c>, then one for the day, each ended by a line feed, its fields separated by a vertical bar:
 /// <code>
 /// row|seq|tenant_id|hour|meter|amount|posted_at
-/// day|day|rows|first_seq|last_seq|closed_at
+/// day|day|rows|first_seq|last_seq
 /// row|17|0198c0de-0000-7000-8000-000000000001|2026-11-24T22:00:00.000000Z|messages|1234|2026-11-24T23:05:31.120345Z
-/// day|2026-11-24|1|17|17|2026-11-25T00:00:31.120345Z
+/// day|2026-11-24|1|17|17
 /// </code>
 /// Numbers are decimal without separators, ids in lower case, times in UTC with six digits after the second. <c>day</c> of a row is that of
-/// its day's line.
+/// its day's line. When the day was closed is not in it, so that a closing that is done again comes to the same hash.
 /// </remarks>
 internal sealed class DayHash(byte[] previous) : IDisposable
 {
@@ -42,13 +42,11 @@ internal sealed class DayHash(byte[] previous) : IDisposable
     }
 
     /// <summary>The day, sealed.</summary>
-    public LedgerDay Close(DateOnly day, long firstSeq, DateTime closedAt)
+    public LedgerDay Close(DateOnly day, long firstSeq)
     {
         var lastSeq = firstSeq + Rows - 1;
-        Append(string.Create(
-            CultureInfo.InvariantCulture,
-            $"day|{day:yyyy-MM-dd}|{Rows}|{firstSeq}|{lastSeq}|{closedAt.ToString(Time, CultureInfo.InvariantCulture)}\n"));
-        return new LedgerDay(day, Rows, firstSeq, lastSeq, previous, _hash.GetHashAndReset(), closedAt);
+        Append(string.Create(CultureInfo.InvariantCulture, $"day|{day:yyyy-MM-dd}|{Rows}|{firstSeq}|{lastSeq}\n"));
+        return new LedgerDay(day, Rows, firstSeq, lastSeq, previous, _hash.GetHashAndReset());
     }
 
     public void Dispose() => _hash.Dispose();

@@ -6,7 +6,7 @@ namespace EasySmart.BillingQuota.Ledger;
 
 /// <summary>
 /// Counts device-hours: at the end of each hour the devices that a tenant holds then. Hours that ended while the service was away are counted
-/// at the next look, with what the tenants hold at that time: what they held before, nobody has kept.
+/// at the next look, a minute after it is back, with what the tenants hold at that time: what they held before, nobody has kept.
 /// </summary>
 internal sealed class DeviceHours([FromKeyedServices(DataSources.System)] NpgsqlDataSource database, TimeProvider clock)
 {

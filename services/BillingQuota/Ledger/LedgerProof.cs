@@ -43,7 +43,7 @@ internal static class LedgerProof
                 return Wrong($"{On(day.Day)}: row {Number(seen + 1)} is missing");
             }
 
-            if (!hash.Close(day.Day, day.FirstSeq, day.ClosedAt).Hash.AsSpan().SequenceEqual(day.Hash))
+            if (!hash.Close(day.Day, day.FirstSeq).Hash.AsSpan().SequenceEqual(day.Hash))
             {
                 return Wrong($"{On(day.Day)}: one of its rows {Number(day.FirstSeq)} to {Number(day.LastSeq)}, or what is kept of the day, was changed");
             }

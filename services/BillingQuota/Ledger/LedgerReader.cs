@@ -40,14 +40,14 @@ internal static class LedgerReader
     public static async Task<List<LedgerDay>> DaysAsync(NpgsqlTransaction transaction, CancellationToken cancellation)
     {
         await using var select = new NpgsqlCommand(
-            "SELECT day, rows, first_seq, last_seq, previous_hash, hash, closed_at FROM ledger_days ORDER BY day", transaction.Connection, transaction);
+            "SELECT day, rows, first_seq, last_seq, previous_hash, hash FROM ledger_days ORDER BY day", transaction.Connection, transaction);
         await using var reader = await select.ExecuteReaderAsync(cancellation);
         var days = new List<LedgerDay>();
         while (await reader.ReadAsync(cancellation))
         {
             days.Add(new LedgerDay(
                 reader.GetFieldValue<DateOnly>(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetFieldValue<byte[]>(4),
-                reader.GetFieldValue<byte[]>(5), reader.GetDateTime(6)));
+                reader.GetFieldValue<byte[]>(5)));
         }
 
         return days;

@@ -40,7 +40,7 @@ CREATE TABLE ledger_days (
     last_seq      bigint NOT NULL,
     previous_hash bytea NOT NULL,
     hash          bytea NOT NULL,
-    closed_at     timestamptz NOT NULL
+    closed_at     timestamptz NOT NULL -- For whoever wonders; not in the hash.
 );
 GRANT SELECT, INSERT ON ledger_days TO {{system}};
 
@@ -80,7 +80,8 @@ WHERE amount <> 0
 GROUP BY 1, 2, 3;
 GRANT DELETE ON usage_minutes TO {{system}};
 
--- A tenant's month. Tenants have snapshots from the month on in which they got their plan.
+-- A tenant's month. Tenants have snapshots from the month on in which they were created, whenever that became known here. The default lets an
+-- instance of the earlier build, which does not name the column, go on giving plans until it is replaced.
 ALTER TABLE tenant_plans ADD COLUMN since timestamptz NOT NULL DEFAULT now();
 UPDATE tenant_plans SET since = updated_at;
 CREATE TABLE usage_snapshots (

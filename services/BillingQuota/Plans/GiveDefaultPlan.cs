@@ -12,8 +12,8 @@ internal sealed class GiveDefaultPlan(TimeProvider clock) : IEventHandler<Tenant
     private const string Insert =
         """
         INSERT INTO tenant_plans (tenant_id, plan_type, billing_cycle, quota_devices, quota_msgs_per_min, quota_storage_mb, allow_overage,
-                                  retention_days, updated_at, version)
-        SELECT $1, plan_type, 'monthly', quota_devices, quota_msgs_per_min, quota_storage_mb, allow_overage, retention_days, $2,
+                                  retention_days, since, updated_at, version)
+        SELECT $1, plan_type, 'monthly', quota_devices, quota_msgs_per_min, quota_storage_mb, allow_overage, retention_days, $2, $3,
                nextval('tenant_plan_version')
         FROM plans WHERE plan_type = 'starter' FOR SHARE
         ON CONFLICT (tenant_id) DO NOTHING
@@ -24,7 +24,7 @@ internal sealed class GiveDefaultPlan(TimeProvider clock) : IEventHandler<Tenant
         var now = clock.GetUtcNow();
         await using var insert = new NpgsqlCommand(Insert, transaction.Connection, transaction)
         {
-            Parameters = { new() { Value = @event.TenantId }, new() { Value = now } },
+            Parameters = { new() { Value = @event.TenantId }, new() { Value = @event.OccurredAt.UtcDateTime }, new() { Value = now } },
         };
         if (await insert.ExecuteNonQueryAsync(cancellation) > 0)
         {

@@ -37,8 +37,6 @@ internal sealed class TenantPlan
     /// <summary>From one sequence for all tenants; a new one at every change.</summary>
     public long Version { get; init; }
 
-    public DateTimeOffset UpdatedAt { get; init; }
-
     /// <summary>Puts in force what the plan says, but for what is the tenant's own.</summary>
     public void Follow(Plan plan)
     {

@@ -53,7 +53,7 @@ internal static class ListSnapshots
 /// <param name="BillingCycle">The billing cycle at that time. <example>monthly</example></param>
 /// <param name="DevicesTotal">Devices that the tenant held at that time. <example>12</example></param>
 /// <param name="StorageMb">MB (10⁶ bytes) of payload that it had stored, to the end of the month. <example>182.455</example></param>
-/// <param name="Meters">What it used in the month, of every meter.</param>
+/// <param name="Meters">What it used in the month, of every meter; when final, also what was told of too late for the months before.</param>
 public sealed record UsageSnapshot(
     string Period, bool Final, DateTimeOffset TakenAt, string PlanType, string BillingCycle, long DevicesTotal, double StorageMb,
     IReadOnlyList<MeterTotal> Meters);

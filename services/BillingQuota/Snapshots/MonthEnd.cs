@@ -10,8 +10,9 @@ using Npgsql;
 namespace EasySmart.BillingQuota.Snapshots;
 
 /// <summary>
-/// Makes the final snapshots of a month once it is over and its last hours are posted: for every tenant that had a plan in it, month after
-/// month, also after the service was away. What comes later for the month is in the ledger, and changes no final snapshot.
+/// Makes the final snapshots of a month once it is over and what is known of its hours is posted: for every tenant that had a plan in it, month
+/// after month, also after the service was away. What comes later for the month, because the broker or ingestion was away over its end, changes
+/// no final snapshot: it is in that of the next month.
 /// </summary>
 internal sealed class MonthEnd([FromKeyedServices(DataSources.System)] NpgsqlDataSource database, TimeProvider clock)
 {
@@ -51,7 +52,7 @@ internal sealed class MonthEnd([FromKeyedServices(DataSources.System)] NpgsqlDat
         return true;
     }
 
-    /// <summary>The month that is over, whole in the ledger, and not done; null when there is none.</summary>
+    /// <summary>The month that is over, in the ledger as far as it is known, and not done; null when there is none.</summary>
     private static async Task<DateOnly?> DueAsync(NpgsqlTransaction turn, DateTime now, CancellationToken cancellation)
     {
         await using var read = new NpgsqlCommand(

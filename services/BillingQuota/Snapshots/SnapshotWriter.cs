@@ -14,6 +14,11 @@ internal sealed record Snapshot(
 }
 
 /// <summary>Writes the snapshots of a month: one for each tenant and period, which is replaced until it is final.</summary>
+/// <remarks>
+/// Until then it holds what was used in the hours of the month. The final one holds everything that was used to the month's end less what the
+/// final ones before it hold: the month, and what was told of too late for the snapshots of months before. So whatever is used is in exactly
+/// one final snapshot, whenever it comes and is posted, and together they are the ledger's balance.
+/// </remarks>
 internal static class SnapshotWriter
 {
     // xmax is 0 of a row that the statement inserted, and not of one that it updated.
@@ -25,8 +30,13 @@ internal static class SnapshotWriter
             (SELECT coalesce(sum(CASE meter WHEN '{Meters.BytesStored}' THEN amount ELSE -amount END), 0) FROM usage_hours u
              WHERE u.tenant_id = p.tenant_id AND meter IN ('{Meters.BytesStored}', '{Meters.BytesDeleted}') AND hour < $6),
             (SELECT coalesce(jsonb_object_agg(meter, amount), jsonb_build_object())
-             FROM (SELECT meter, sum(amount)::bigint AS amount FROM usage_hours u
-                   WHERE u.tenant_id = p.tenant_id AND meter = ANY($7) AND hour >= $5 AND hour < $6 GROUP BY meter) AS used
+             FROM (SELECT meter, sum(amount)::bigint AS amount
+                   FROM (SELECT meter, amount FROM usage_hours u
+                         WHERE u.tenant_id = p.tenant_id AND meter = ANY($7) AND (hour >= $5 OR $3) AND hour < $6
+                         UNION ALL
+                         SELECT meter, -amount::bigint FROM usage_snapshots f CROSS JOIN jsonb_each_text(f.meters) AS held (meter, amount)
+                         WHERE f.tenant_id = p.tenant_id AND f.final AND f.period < $2 AND $3) AS parts
+                   GROUP BY meter) AS used
              WHERE amount <> 0)
         FROM tenant_plans p WHERE p.tenant_id = ANY($1) ORDER BY p.tenant_id
         ON CONFLICT (tenant_id, period) DO UPDATE
@@ -40,7 +50,7 @@ internal static class SnapshotWriter
     /// <param name="transaction">Sees these tenants.</param>
     /// <param name="tenants">The tenants.</param>
     /// <param name="month">The first day of the month.</param>
-    /// <param name="final">Whether the month is over and all of it posted.</param>
+    /// <param name="final">Whether the month is over, and the months before it have final snapshots.</param>
     /// <param name="now">The time of the snapshot.</param>
     /// <param name="cancellation">Gives up.</param>
     public static async Task<List<Snapshot>> WriteAsync(
@@ -48,6 +58,8 @@ internal static class SnapshotWriter
     {
         await using var write = new NpgsqlCommand(Write, transaction.Connection, transaction)
         {
+            // At the month's end, through the whole ledger of these tenants.
+            CommandTimeout = 600,
             Parameters =
             {
                 new() { Value = tenants },

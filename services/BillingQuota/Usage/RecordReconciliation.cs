@@ -6,8 +6,9 @@ using Npgsql;
 namespace EasySmart.BillingQuota.Usage;
 
 /// <summary>
-/// Keeps each nightly count of what is stored, beside the accounts and the ledger's own balance. Nothing is corrected here: ingestion corrects
-/// its accounts by usage, and the ledger follows.
+/// Keeps each nightly count of what is stored, beside the accounts and the ledger's own balance. Nothing is corrected here. Where the accounts
+/// differ from the count, ingestion corrects them by usage, which the ledger takes like any other. Where the ledger alone differs, that is
+/// recorded and logged again each night, until an operator corrects it.
 /// </summary>
 internal sealed partial class RecordReconciliation(ILogger<RecordReconciliation> logger) : IEventHandler<StorageReconciled>
 {

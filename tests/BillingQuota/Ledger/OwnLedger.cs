@@ -3,7 +3,6 @@ using EasySmart.BillingQuota.Snapshots;
 using EasySmart.BillingQuota.Usage;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.Hosting;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
@@ -23,8 +22,9 @@ internal sealed class OwnLedger : IAsyncDisposable
         Owner = NpgsqlDataSource.Create(database.For("billing_owner"));
         Hours = new DeviceHours(System, Clock);
         Poster = new Poster(System, Clock);
-        Closer = new Closer(System, Clock, NullLogger<Closer>.Instance);
+        Closer = new Closer(System, Clock, Log);
         Months = new MonthEnd(System, Clock);
+        Keeper = new LedgerKeeper(System, Hours, Poster, Closer, Months, Clock, Log);
     }
 
     public string OwnerConnection => _database.For("billing_owner");
@@ -42,6 +42,10 @@ internal sealed class OwnLedger : IAsyncDisposable
     public Closer Closer { get; }
 
     public MonthEnd Months { get; }
+
+    public LedgerKeeper Keeper { get; }
+
+    public Lines Log { get; } = new();
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -101,6 +105,13 @@ internal sealed class OwnLedger : IAsyncDisposable
         return (string)(await command.ExecuteScalarAsync(Cancellation))!;
     }
 
+    /// <summary>How much of everything there is, and how far the keeping is.</summary>
+    public Task<string> StateAsync() => ReadAsync(
+        """
+        SELECT concat_ws(' ', (SELECT count(*) FROM usage_pending), (SELECT count(*) FROM usage_ledger), (SELECT count(*) FROM ledger_days),
+            (SELECT count(*) FROM usage_snapshots), (SELECT count(*) FROM outbox), ledger_state) FROM ledger_state
+        """);
+
     /// <summary>The tenant's rows of a meter in their order: hour, amount and the day of posting.</summary>
     public Task<string> RowsAsync(Guid tenant, string meter) => ReadAsync(
         $"""
@@ -113,6 +124,7 @@ internal sealed class OwnLedger : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        Keeper.Dispose();
         await System.DisposeAsync();
         await Owner.DisposeAsync();
         await _database.DisposeAsync();

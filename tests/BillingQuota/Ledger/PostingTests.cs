@@ -155,18 +155,50 @@ public sealed class PostingTests
             // The day of posting is over, so that there is one to close.
             ledger.Clock.AdjustTime(ledger.Clock.GetUtcNow().AddDays(1));
             await ledger.ExecuteAsync($"CREATE TRIGGER fail BEFORE INSERT OR UPDATE ON {last} FOR EACH ROW EXECUTE FUNCTION fail()");
-            var before = await StateAsync(ledger);
+            var before = await ledger.StateAsync();
             await Assert.ThrowsAsync<PostgresException>(() => step(Cancellation));
-            Assert.Equal(before, await StateAsync(ledger));
+            Assert.Equal(before, await ledger.StateAsync());
             await ledger.ExecuteAsync($"DROP TRIGGER fail ON {last}");
             await step(Cancellation);
-            Assert.NotEqual(before, await StateAsync(ledger));
+            Assert.NotEqual(before, await ledger.StateAsync());
         }
 
         Assert.Equal("1", await ledger.BalanceAsync(_mine, "messages"));
         Assert.Equal("1", await ledger.ReadAsync("SELECT count(*) FROM usage_ledger WHERE meter = 'messages'"));
         Assert.Equal("2026-01 true, 2026-02 true", await ledger.ReadAsync("SELECT string_agg(period || ' ' || final, ', ' ORDER BY period) FROM usage_snapshots"));
         Assert.True((await ledger.VerifyAsync()).Holds);
+    }
+
+    [Fact]
+    public async Task A_day_whose_closing_was_logged_and_not_committed_is_closed_with_the_hash_that_was_logged()
+    {
+        await using var ledger = await OwnLedger.BeginAsync(Noon);
+        await ledger.CountAsync(Used(Noon.AddHours(-2), 1));
+        await ledger.KeepAsync();
+        await ledger.ExecuteAsync(
+            """
+            CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''at the commit''; END';
+            CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON ledger_days DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()
+            """);
+        ledger.Clock.AdjustTime(Noon.AddHours(12).AddMinutes(5));
+        await Assert.ThrowsAsync<PostgresException>(() => ledger.Closer.CloseAsync(Cancellation));
+        await ledger.ExecuteAsync("DROP TRIGGER fail ON ledger_days");
+        ledger.Clock.AdjustTime(Noon.AddHours(12).AddMinutes(6));
+        await ledger.Closer.CloseAsync(Cancellation);
+        var line = $"Ledger of 2026-02-15 is closed: 3 rows, {await ledger.ReadAsync("SELECT encode(hash, 'hex') FROM ledger_days")}";
+        Assert.Equal([line, line], ledger.Log.Texts);
+    }
+
+    [Fact]
+    public async Task A_day_is_not_closed_while_another_instances_clock_may_still_be_in_it()
+    {
+        await using var ledger = await OwnLedger.BeginAsync(Noon);
+        await ledger.CountAsync(Used(Noon.AddHours(-2), 1));
+        await ledger.KeepAsync();
+        await ledger.KeepAtAsync(Noon.AddHours(12).AddMinutes(4));
+        Assert.Equal("", await ledger.ReadAsync("SELECT max(day) FROM ledger_days"));
+        await ledger.KeepAtAsync(Noon.AddHours(12).AddMinutes(5));
+        Assert.Equal("2026-02-15", await ledger.ReadAsync("SELECT max(day) FROM ledger_days"));
     }
 
     [Theory]
@@ -206,12 +238,6 @@ public sealed class PostingTests
         Assert.Equal("02-15 12 4 02-15, 02-15 13 10 02-15", await ledger.RowsAsync(_mine, "readings"));
         Assert.Equal("02-15 12 400 02-15, 02-15 13 1000 02-15", await ledger.RowsAsync(_mine, "bytes_stored"));
     }
-
-    private static Task<string> StateAsync(OwnLedger ledger) => ledger.ReadAsync(
-        """
-        SELECT concat_ws(' ', (SELECT count(*) FROM usage_pending), (SELECT count(*) FROM usage_ledger), (SELECT count(*) FROM ledger_days),
-            (SELECT count(*) FROM usage_snapshots), (SELECT count(*) FROM outbox), ledger_state) FROM ledger_state
-        """);
 
     private UsageEntry Used(DateTimeOffset at, long messages) => new(_mine, at, messages, messages, messages * 10);
 }

@@ -1,3 +1,4 @@
+using EasySmart.BillingQuota.Snapshots;
 using EasySmart.Contracts.Ingestion;
 
 namespace EasySmart.BillingQuota.Tests.Ledger;
@@ -6,6 +7,8 @@ namespace EasySmart.BillingQuota.Tests.Ledger;
 public sealed class YearTests
 {
     private readonly Guid _mine = Guid.CreateVersion7();
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task A_month_gets_its_final_snapshot_once_its_last_hour_is_posted_and_only_then()
@@ -34,6 +37,44 @@ public sealed class YearTests
     }
 
     [Fact]
+    public async Task What_is_told_when_its_month_is_final_is_in_the_next_months_final_snapshot_and_in_no_other()
+    {
+        var february = new DateTimeOffset(2026, 2, 1, 0, 0, 0, TimeSpan.Zero);
+        await using var ledger = await OwnLedger.BeginAsync(february);
+        await ledger.GivePlanAsync(_mine, february);
+        await ledger.KeepAsync();
+        await ledger.CountAsync(Sent(february, 1), Sent(february.AddDays(20), 10));
+        await ledger.KeepAtAsync(february.AddMonths(1).AddMinutes(5));
+
+        // Of February, and of the month that runs; of a tenant whose plan comes late, only now.
+        var late = Guid.CreateVersion7();
+        await ledger.CountAsync(
+            Sent(february.AddDays(27), 100), Sent(february.AddMonths(1), 1_000), Sent(february.AddMonths(2), 10_000), Sent(february, 7) with { TenantId = late });
+        await ledger.GivePlanAsync(late, february);
+        await ledger.KeepAtAsync(february.AddMonths(1).AddHours(4));
+        await using (var connection = await ledger.System.OpenConnectionAsync(Cancellation))
+        {
+            await using var transaction = await connection.BeginTransactionAsync(Cancellation);
+            var running = await SnapshotWriter.WriteAsync(
+                transaction, [_mine], DateOnly.FromDateTime(february.AddMonths(1).Date), final: false, ledger.Clock.GetUtcNow().UtcDateTime, Cancellation);
+            Assert.Equal(1_000, Assert.Single(running).Meters["messages"]);
+            await transaction.CommitAsync(Cancellation);
+        }
+
+        await ledger.KeepAtAsync(february.AddMonths(2).AddMinutes(5));
+        await ledger.CountAsync(Sent(february.AddDays(1), 100_000));
+        await ledger.KeepAtAsync(february.AddMonths(3).AddMinutes(5));
+        await ledger.KeepAtAsync(february.AddMonths(4).AddMinutes(5));
+        Assert.Equal("2026-02 11, 2026-03 1100, 2026-04 110000, 2026-05 0", await MessagesAsync(_mine));
+        Assert.Equal("2026-03 7, 2026-04 0, 2026-05 0", await MessagesAsync(late));
+
+        UsageEntry Sent(DateTimeOffset at, long messages) => new(_mine, at, messages, 0, 0);
+
+        Task<string> MessagesAsync(Guid tenant) => ledger.ReadAsync(
+            $"SELECT string_agg(period || ' ' || coalesce(meters->>'messages', '0'), ', ' ORDER BY period) FROM usage_snapshots WHERE final AND tenant_id = '{tenant}'");
+    }
+
+    [Fact]
     public async Task Months_that_ended_while_the_service_was_away_are_closed_one_after_the_other()
     {
         await using var ledger = await OwnLedger.BeginAsync(new(2025, 11, 10, 0, 0, 0, TimeSpan.Zero));
@@ -55,11 +96,11 @@ public sealed class YearTests
         var end = begin.AddYears(1);
         for (var day = begin; day < end; day = day.AddDays(1))
         {
-            // Every hour of the day, and something that comes when its hour is long posted.
+            // Every hour of the day, and something that comes when its hour is long posted, and on the first when its month is final.
             UsageEntry[] told =
             [
                 .. Enumerable.Range(0, 24).Select(hour => Entry(day.AddHours(hour), (day.DayOfYear * 24) + hour)),
-                .. day.Day > 1 ? [Entry(day.AddHours(-13), 3)] : Array.Empty<UsageEntry>(),
+                .. day > begin ? [Entry(day.AddHours(-13), 3)] : Array.Empty<UsageEntry>(),
             ];
             await ledger.CountAsync(told);
             foreach (var entry in told)
