@@ -15,6 +15,9 @@ internal sealed record OldReadings(Guid Tenant, DateTime From, DateTime To)
         FROM tenant_quotas WHERE retention_days > 0 AND retention_days < 1000000)
         """;
 
+    // What is compressed, or was never looked at before, takes its time; nobody waits for it.
+    internal static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
+
     /// <summary>Chunks that hold something old for at least one tenant, if that tenant has readings there.</summary>
     public static async Task<IReadOnlyList<(DateTime From, DateTime To)>> ChunksAsync(
         NpgsqlDataSource database, DateTimeOffset now, CancellationToken cancellation)
@@ -44,6 +47,7 @@ internal sealed record OldReadings(Guid Tenant, DateTime From, DateTime To)
         NpgsqlDataSource database, (DateTime From, DateTime To) chunk, DateTimeOffset now, CancellationToken cancellation)
     {
         await using var batch = database.CreateBatch();
+        batch.Timeout = (int)Longest.TotalSeconds;
         batch.BatchCommands.Add(ByIndex());
         batch.BatchCommands.Add(new NpgsqlBatchCommand(
             $"""

@@ -17,7 +17,11 @@ internal sealed record RetentionPiece(bool IsLast, long Readings, long Bytes, Gu
     public static async Task<RetentionPiece> DeleteAsync(
         NpgsqlTransaction transaction, OldReadings old, RetentionPiece? before, CancellationToken cancellation)
     {
-        await using var batch = new NpgsqlBatch(transaction.Connection, transaction) { BatchCommands = { OldReadings.ByIndex() } };
+        await using var batch = new NpgsqlBatch(transaction.Connection, transaction)
+        {
+            Timeout = (int)OldReadings.Longest.TotalSeconds,
+            BatchCommands = { OldReadings.ByIndex() },
+        };
         batch.BatchCommands.Add(new NpgsqlBatchCommand(
             $"""
             WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock({ReadingRetention.Lock}) AS mine),
