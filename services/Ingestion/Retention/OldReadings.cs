@@ -8,7 +8,7 @@ namespace EasySmart.Ingestion.Retention;
 /// <param name="To">The chunk's end, or before it the time from which readings are kept.</param>
 internal sealed record OldReadings(Guid Tenant, DateTime From, DateTime To)
 {
-    // Whole quarters, so that none is ever rolled up anew from a part of its readings. Days have 24 hours, whatever the session's time zone says.
+    // Whole quarters: a rollup is kept for what is deleted, or made from all there is. Days have 24 hours, whatever the session's time zone says.
     internal const string Kept =
         """
         (SELECT tenant_id, date_bin('15 minutes', $1 - make_interval(hours => 24 * retention_days), timestamptz 'epoch') AS since
