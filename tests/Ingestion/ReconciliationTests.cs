@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.Hosting;
@@ -138,6 +139,35 @@ public sealed class ReconciliationTests : IAsyncLifetime
     {
         await StoreAsync(_tenant, 3);
         await AccountAsync(_tenant, 3, 27);
+        // As when a chunk is compressed: the same readings elsewhere, and the old place empty for every snapshot.
+        await ReconcileMeanwhileAsync("CREATE TEMP TABLE packed AS SELECT * FROM readings; TRUNCATE readings; INSERT INTO readings SELECT * FROM packed");
+        Assert.Equal([new ReconciledEntry(_tenant, 3, 27, 3, 27)], await ToldAsync());
+        Assert.Equal(0L, await _ledger.ScalarAsync("SELECT count(*) FROM used"));
+    }
+
+    [Fact]
+    public async Task A_long_count_is_told_of_as_of_the_snapshot_that_it_counted()
+    {
+        await StoreAsync(_tenant, 3);
+        await AccountAsync(_tenant, 3, 27);
+        var began = _clock.Now;
+        await ReconcileMeanwhileAsync("SELECT 1", TimeSpan.FromHours(3));
+        Assert.Equal(began, await OccurredAsync());
+
+        // A difference has the count begin anew.
+        await AccountAsync(Guid.CreateVersion7(), 1, 9);
+        _clock.Now = began.AddDays(1);
+        await ReconcileMeanwhileAsync("SELECT 1", TimeSpan.FromHours(3));
+        Assert.Equal(began.AddDays(1).AddHours(3), await OccurredAsync());
+
+        async Task<DateTimeOffset> OccurredAsync() => DateTimeOffset.Parse(
+            (string)(await _ledger.ScalarAsync("SELECT body ->> 'OccurredAt' FROM outbox WHERE type LIKE '%.StorageReconciled' ORDER BY seq DESC LIMIT 1"))!,
+            CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Reconciles, and before the first count is through has something else happen that its snapshot does not see.</summary>
+    private async Task ReconcileMeanwhileAsync(string sql, TimeSpan takes = default)
+    {
         await using var owner = NpgsqlDataSource.Create(_database.ForSuperuser());
         await using var connection = await owner.OpenConnectionAsync(Cancellation);
         await using var transaction = await connection.BeginTransactionAsync(Cancellation);
@@ -145,16 +175,14 @@ public sealed class ReconciliationTests : IAsyncLifetime
         var reconciling = Task.Run(ReconcileAsync, Cancellation);
         await Eventually.TrueAsync(async () => (long)(await _ledger.ScalarAsync(
             "SELECT count(*) FROM pg_locks WHERE relation = 'readings'::regclass AND NOT granted"))! > 0);
-        // As when a chunk is compressed: the same readings elsewhere, and the old place empty for every snapshot.
-        await ExecuteAsync("CREATE TEMP TABLE packed AS SELECT * FROM readings; TRUNCATE readings; INSERT INTO readings SELECT * FROM packed");
+        await ExecuteAsync(sql);
+        _clock.Now += takes;
         await transaction.CommitAsync(Cancellation);
         Assert.True(await reconciling);
-        Assert.Equal([new ReconciledEntry(_tenant, 3, 27, 3, 27)], await ToldAsync());
-        Assert.Equal(0L, await _ledger.ScalarAsync("SELECT count(*) FROM used"));
 
-        async Task ExecuteAsync(string sql)
+        async Task ExecuteAsync(string statement)
         {
-            await using var command = new NpgsqlCommand(sql, connection, transaction);
+            await using var command = new NpgsqlCommand(statement, connection, transaction);
             await command.ExecuteNonQueryAsync(Cancellation);
         }
     }
