@@ -146,6 +146,16 @@ public sealed class ReconciliationTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_only_the_second_count_finds_is_not_told_of()
+    {
+        Guid[] tenants = [.. Enumerable.Range(0, 2).Select(_ => Guid.CreateVersion7()).Order()];
+        await StoreAsync(tenants[0], 5);
+        await ReconcileMeanwhileAsync($"INSERT INTO tenant_stored VALUES ('{tenants[1]}', 1, 9)");
+        Assert.Equal([new ReconciledEntry(tenants[0], 5, 45, 0, 0), new ReconciledEntry(tenants[1], 0, 0, 0, 0)], await ToldAsync());
+        Assert.Equal(1L, await _ledger.ScalarAsync("SELECT count(*) FROM used"));
+    }
+
+    [Fact]
     public async Task A_long_count_is_told_of_as_of_the_snapshot_that_it_counted()
     {
         await StoreAsync(_tenant, 3);

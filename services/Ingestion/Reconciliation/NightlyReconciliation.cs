@@ -75,7 +75,7 @@ internal sealed partial class NightlyReconciliation(
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    private async Task<(DateTimeOffset At, IReadOnlyList<ReconciledEntry> Counts, IReadOnlyList<ReconciledEntry> Differences)> CountAsync(
+    private async Task<(DateTimeOffset At, IReadOnlyList<ReconciledEntry> Counts, HashSet<ReconciledEntry> Differences)> CountAsync(
         NpgsqlConnection connection, CancellationToken cancellation)
     {
         var (at, first) = await StorageCount.TakeAsync(connection, clock, cancellation);
@@ -88,12 +88,12 @@ internal sealed partial class NightlyReconciliation(
         // A difference that is one stays, whatever is stored meanwhile. A chunk that was being moved to the columnstore looks empty to a
         // snapshot from before, and does not the next time.
         (at, var counts) = await StorageCount.TakeAsync(connection, clock, cancellation);
-        return (at, counts, [.. counts.Where(entry => Differs(entry) && doubtful.GetValueOrDefault(entry.TenantId) == DifferenceOf(entry))]);
+        return (at, counts, counts.Where(entry => Differs(entry) && doubtful.GetValueOrDefault(entry.TenantId) == DifferenceOf(entry)).ToHashSet());
     }
 
     private async Task<bool> CommitAsync(
         NpgsqlConnection connection, DateOnly today, DateTimeOffset at, IReadOnlyList<ReconciledEntry> counts,
-        IReadOnlyList<ReconciledEntry> differences, CancellationToken cancellation)
+        HashSet<ReconciledEntry> differences, CancellationToken cancellation)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         var isFirst = await AskAsync(connection, transaction, $"SELECT day = '{NeverDone}' FROM reconciliation FOR UPDATE", cancellation);
@@ -103,7 +103,10 @@ internal sealed partial class NightlyReconciliation(
             return false;
         }
 
-        var told = isFirst ? counts.Select(entry => entry with { AccountedReadings = entry.CountedReadings, AccountedBytes = entry.CountedBytes }) : counts;
+        // No more is told of than is corrected: what only one count found is none, or the next night's.
+        var told = counts.Select(entry => !isFirst && differences.Contains(entry)
+            ? entry
+            : entry with { AccountedReadings = entry.CountedReadings, AccountedBytes = entry.CountedBytes });
         var events = told.Chunk(Most).Select(some => new StorageReconciled { OccurredAt = at, Entries = some }).ToArray();
         // Each says all that it says itself: no order is kept among them.
         await transaction.PublishAsync(events.Select(one => ((IntegrationEvent)one, $"reconciled:{one.EventId}")), cancellation);
