@@ -3,6 +3,7 @@ using System.Text.Json;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.Hosting;
 using EasySmart.Ingestion.Reconciliation;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
@@ -107,6 +108,24 @@ public sealed class ReconciliationTests : IAsyncLifetime
         _clock.Now = _clock.Now.AddDays(-2);
         Assert.False(await ReconcileAsync());
         Assert.Equal(2, (await ToldAsync()).Count);
+    }
+
+    [Fact]
+    public async Task No_day_is_done_by_a_clock_that_is_not_the_databases()
+    {
+        await _ledger.ScalarAsync("UPDATE reconciliation SET day = '2025-01-01'");
+        var (clock, heard) = (new SkewedClock { Skew = TimeSpan.FromDays(400) }, new HeardLines<NightlyReconciliation>());
+        using var reconciliation = new NightlyReconciliation(_ledger.Source, clock, heard);
+        await reconciliation.StartAsync(Cancellation);
+        await Eventually.TrueAsync(() => Task.FromResult(heard.All.Any(one => one.Level == LogLevel.Warning)));
+        Assert.Equal(new DateTime(2025, 1, 1), await DayAsync());
+        clock.Skew = default;
+        clock.Advance(TimeSpan.FromMinutes(10));
+        await Eventually.TrueAsync(async () => await DayAsync() > new DateTime(2025, 1, 1));
+        Assert.InRange(await DayAsync(), DateTime.UtcNow.AddDays(-2), DateTime.UtcNow);
+        await reconciliation.StopAsync(Cancellation);
+
+        async Task<DateTime> DayAsync() => (DateTime)(await _ledger.ScalarAsync("SELECT day::timestamp FROM reconciliation"))!;
     }
 
     [Fact]

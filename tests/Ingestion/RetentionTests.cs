@@ -1,7 +1,7 @@
 using EasySmart.Hosting;
 using EasySmart.Ingestion.Retention;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
 namespace EasySmart.Ingestion.Tests;
@@ -158,13 +158,13 @@ public sealed class RetentionTests : IAsyncLifetime
     [Fact]
     public async Task The_service_does_it_at_start_and_every_hour()
     {
-        var clock = new FakeTimeProvider(_clock.Now);
+        var clock = new SkewedClock();
         var tenant = await TenantAsync(30);
-        await StoreAsync(tenant, "2029-12-01 00:00", 1);
+        await StoreAsync(tenant, "2025-12-01 00:00", 1);
         using var retention = new ReadingRetention(_ledger.Source, clock, NullLogger<ReadingRetention>.Instance);
         await retention.StartAsync(Cancellation);
         await GoneAsync();
-        await StoreAsync(tenant, "2029-12-02 00:00", 1);
+        await StoreAsync(tenant, "2025-12-02 00:00", 1);
         clock.Advance(TimeSpan.FromHours(1));
         await GoneAsync();
         await retention.StopAsync(Cancellation);
@@ -175,6 +175,25 @@ public sealed class RetentionTests : IAsyncLifetime
             clock.Advance(TimeSpan.FromMilliseconds(20));
             return (await HeldAsync(tenant)).Count == 0;
         });
+    }
+
+    [Theory]
+    [InlineData(61)]
+    [InlineData(-61)]
+    public async Task Nothing_is_deleted_by_a_clock_that_is_not_the_databases(int seconds)
+    {
+        var clock = new SkewedClock { Skew = TimeSpan.FromSeconds(seconds) };
+        var tenant = await TenantAsync(30);
+        await StoreAsync(tenant, "2025-12-01 00:00", 1);
+        var heard = new HeardLines<ReadingRetention>();
+        using var retention = new ReadingRetention(_ledger.Source, clock, heard);
+        await retention.StartAsync(Cancellation);
+        await Eventually.TrueAsync(() => Task.FromResult(heard.All.Any(one => one.Level == LogLevel.Warning)));
+        Assert.Equal(1, (await HeldAsync(tenant)).Count);
+        clock.Skew = default;
+        clock.Advance(TimeSpan.FromHours(1));
+        await Eventually.TrueAsync(async () => (await HeldAsync(tenant)).Count == 0);
+        await retention.StopAsync(Cancellation);
     }
 
     private async Task<Guid> TenantAsync(int? days)

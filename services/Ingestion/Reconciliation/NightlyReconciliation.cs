@@ -1,6 +1,7 @@
 using System.Data;
 using EasySmart.Contracts;
 using EasySmart.Contracts.Ingestion;
+using EasySmart.Ingestion.Retention;
 using EasySmart.Ingestion.Usage;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
@@ -65,7 +66,14 @@ internal sealed partial class NightlyReconciliation(
         {
             try
             {
-                await ReconcileAsync(stoppingToken);
+                if (await DatabaseTime.DifferenceAsync(database, clock, stoppingToken) is { } difference)
+                {
+                    LogClock(difference);
+                }
+                else
+                {
+                    await ReconcileAsync(stoppingToken);
+                }
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
@@ -155,6 +163,9 @@ internal sealed partial class NightlyReconciliation(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Tenant {Tenant} has {Readings} readings with {Bytes} bytes: {MoreReadings} readings and {MoreBytes} bytes more than accounted for; the account follows")]
     private partial void LogDifference(Guid tenant, long readings, long bytes, long moreReadings, long moreBytes);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The readings are compared with the accounts later: this instance's clock is {Difference} ahead of the database's")]
+    private partial void LogClock(TimeSpan difference);
 
     [LoggerMessage(Message = "The readings are compared with the accounts later: {Reason}")]
     private partial void LogLater(LogLevel level, string reason);

@@ -45,7 +45,11 @@ internal sealed partial class ReadingRetention(
         {
             try
             {
-                if (await DeleteOldAsync(stoppingToken) is > 0 and var deleted)
+                if (await DatabaseTime.DifferenceAsync(database, clock, stoppingToken) is { } difference)
+                {
+                    LogClock(difference);
+                }
+                else if (await DeleteOldAsync(stoppingToken) is > 0 and var deleted)
                 {
                     LogDeleted(deleted);
                 }
@@ -131,6 +135,9 @@ internal sealed partial class ReadingRetention(
 
     [LoggerMessage(Message = "Old readings of the day from {From}, of tenant {Tenant}, are kept for another hour: {Reason}")]
     private partial void LogSkipped(LogLevel level, DateTime from, Guid? tenant, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Old readings are kept for another hour: this instance's clock is {Difference} ahead of the database's")]
+    private partial void LogClock(TimeSpan difference);
 
     [LoggerMessage(Message = "Old readings are kept for another hour: {Reason}")]
     private partial void LogLater(LogLevel level, string reason);
