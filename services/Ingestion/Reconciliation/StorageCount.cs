@@ -20,7 +20,9 @@ internal static class StorageCount
         GROUP BY tenant_id
         """;
 
-    // One process, and chunk by chunk with a breath between them: ingest goes on meanwhile.
+    // One process, and chunk by chunk with a breath between them: ingest has the processor and the disk meanwhile. What it writes anew until
+    // the end, above all latest and device_minutes, keeps its old versions until then: both counts must be as of one snapshot, and no vacuum
+    // removes what a snapshot might see. Hence at night.
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(20);
     private const int LongestChunk = 3600;
 
