@@ -10,7 +10,7 @@ namespace EasySmart.Ingestion.Retention;
 /// <param name="Slot">The same.</param>
 internal sealed record RetentionPiece(bool IsLast, long Readings, long Bytes, Guid Device, short Slot)
 {
-    /// <summary>Rows in one transaction, at most.</summary>
+    /// <summary>Rows deleted in one transaction, at most. In the columnstore it may unpack more: whole batches, and those of other series.</summary>
     internal const int Most = 5000;
 
     /// <summary>
