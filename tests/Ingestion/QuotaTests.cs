@@ -18,13 +18,12 @@ public sealed class QuotaTests(IngestionHost host)
     [Fact]
     public async Task An_event_is_known_in_memory_with_its_whole_state()
     {
-        Assert.Equal(long.MaxValue, Quotas(host).RetentionOf(_tenant));
         Assert.Null(Quotas(host).Find(_tenant));
         await TellAsync(90, 2);
-        await Eventually.TrueAsync(() => Task.FromResult(Quotas(host).RetentionOf(_tenant) == 90 * Day));
+        await Eventually.TrueAsync(() => Task.FromResult(RetentionIn(host) == 90 * Day));
         Assert.Equal(new TenantQuota(_tenant, "enterprise", "monthly", 7, 360, 1000, true, 90, 2), Quotas(host).Find(_tenant));
         await TellAsync(730, 3);
-        await Eventually.TrueAsync(() => Task.FromResult(Quotas(host).RetentionOf(_tenant) == 730 * Day));
+        await Eventually.TrueAsync(() => Task.FromResult(RetentionIn(host) == 730 * Day));
     }
 
     [Theory]
@@ -36,7 +35,7 @@ public sealed class QuotaTests(IngestionHost host)
         await TellAsync(days, 2);
         await Eventually.TrueAsync(() => Task.FromResult(Quotas(host).Find(_tenant) is not null));
         Assert.Equal(days, Quotas(host).Find(_tenant)!.RetentionDays);
-        Assert.Equal(long.MaxValue, Quotas(host).RetentionOf(_tenant));
+        Assert.Equal(long.MaxValue, RetentionIn(host));
     }
 
     [Fact]
@@ -45,13 +44,13 @@ public sealed class QuotaTests(IngestionHost host)
         for (var version = 10; version < 30; version += 10)
         {
             await TellAsync(version, version);
-            await Eventually.TrueAsync(() => Task.FromResult(Quotas(host).RetentionOf(_tenant) == version * Day));
+            await Eventually.TrueAsync(() => Task.FromResult(RetentionIn(host) == version * Day));
             await TellAsync(version + 2, version + 2);
             await TellAsync(version + 1, version + 1);
-            await Eventually.TrueAsync(() => Task.FromResult(Quotas(host).RetentionOf(_tenant) == (version + 2) * Day));
+            await Eventually.TrueAsync(() => Task.FromResult(RetentionIn(host) == (version + 2) * Day));
             await MarkerAsync();
             Assert.Equal(version + 2, await host.ScalarAsync<int>("SELECT retention_days FROM tenant_quotas WHERE tenant_id = $1", _tenant));
-            Assert.Equal((version + 2) * Day, Quotas(host).RetentionOf(_tenant));
+            Assert.Equal((version + 2) * Day, RetentionIn(host));
             await host.ScalarAsync<bool>(
                 "SELECT bool_and(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND usename = 'ingestion_system'", host.Database.Name);
         }
@@ -69,7 +68,7 @@ public sealed class QuotaTests(IngestionHost host)
         billing.Put(_tenant, 365, 6);
         await using var first = new ScriptedHost { Special = { [ApplyTenantQuota.Replica.AddressKey] = billing.Address } };
         await first.StartAsync();
-        await Eventually.TrueAsync(() => Task.FromResult(billing.Complete == 1 && Quotas(first).RetentionOf(_tenant) == 365 * Day));
+        await Eventually.TrueAsync(() => Task.FromResult(billing.Complete == 1 && RetentionIn(first) == 365 * Day));
         Assert.Equal(6, await first.ScalarAsync<long>("SELECT count(*) FROM tenant_quotas"));
         Assert.Equal(new TenantQuota(_tenant, "pro", "annual", 50, 600, 2000, true, 365, 6), Quotas(first).Find(_tenant));
 
@@ -80,15 +79,15 @@ public sealed class QuotaTests(IngestionHost host)
             Special = { [ApplyTenantQuota.Replica.AddressKey] = "http://127.0.0.1:1" },
         };
         await second.StartAsync();
-        Assert.Equal(365 * Day, Quotas(second).RetentionOf(_tenant));
+        Assert.Equal(365 * Day, RetentionIn(second));
 
         // It changed while the service was down, and the event is still on its way.
         billing.Put(_tenant, 730, 7);
         await using var third = new ScriptedHost { Inherited = first.Database, Special = { [ApplyTenantQuota.Replica.AddressKey] = billing.Address } };
         await third.StartAsync();
-        await Eventually.TrueAsync(() => Task.FromResult(Quotas(third).RetentionOf(_tenant) == 730 * Day));
+        await Eventually.TrueAsync(() => Task.FromResult(RetentionIn(third) == 730 * Day));
         // The instance that was there all along hears of it too.
-        await Eventually.TrueAsync(() => Task.FromResult(Quotas(second).RetentionOf(_tenant) == 730 * Day));
+        await Eventually.TrueAsync(() => Task.FromResult(RetentionIn(second) == 730 * Day));
     }
 
     [Fact]
@@ -110,7 +109,7 @@ public sealed class QuotaTests(IngestionHost host)
         }
 
         // Before the keeper would look again of itself.
-        await Eventually.TrueAsync(() => Task.FromResult(Quotas(other).RetentionOf(_tenant) == 365 * Day), seconds: 20);
+        await Eventually.TrueAsync(() => Task.FromResult(RetentionIn(other) == 365 * Day), seconds: 20);
     }
 
     [Fact]
@@ -124,6 +123,8 @@ public sealed class QuotaTests(IngestionHost host)
             Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, failure.SqlState);
         }
     }
+
+    private long? RetentionIn(IngestionHost of) => Quotas(of).Find(_tenant)?.Retention;
 
     private static TenantQuotas Quotas(IngestionHost of) => of.Services.GetRequiredService<TenantQuotas>();
 

@@ -1,7 +1,9 @@
+using System.Globalization;
 using System.Text.Json;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.Hosting;
 using EasySmart.Ingestion.Reconciliation;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
@@ -109,6 +111,24 @@ public sealed class ReconciliationTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task No_day_is_done_by_a_clock_that_is_not_the_databases()
+    {
+        await _ledger.ScalarAsync("UPDATE reconciliation SET day = '2025-01-01'");
+        var (clock, heard) = (new SkewedClock { Skew = TimeSpan.FromDays(400) }, new HeardLines<NightlyReconciliation>());
+        using var reconciliation = new NightlyReconciliation(_ledger.Source, clock, heard);
+        await reconciliation.StartAsync(Cancellation);
+        await Eventually.TrueAsync(() => Task.FromResult(heard.All.Any(one => one.Level == LogLevel.Warning)));
+        Assert.Equal(new DateTime(2025, 1, 1), await DayAsync());
+        clock.Skew = default;
+        clock.Advance(TimeSpan.FromMinutes(10));
+        await Eventually.TrueAsync(async () => await DayAsync() > new DateTime(2025, 1, 1));
+        Assert.InRange(await DayAsync(), DateTime.UtcNow.AddDays(-2), DateTime.UtcNow);
+        await reconciliation.StopAsync(Cancellation);
+
+        async Task<DateTime> DayAsync() => (DateTime)(await _ledger.ScalarAsync("SELECT day::timestamp FROM reconciliation"))!;
+    }
+
+    [Fact]
     public async Task Many_tenants_are_told_of_in_several_events()
     {
         const int Tenants = 2 * NightlyReconciliation.Most + 1;
@@ -138,6 +158,45 @@ public sealed class ReconciliationTests : IAsyncLifetime
     {
         await StoreAsync(_tenant, 3);
         await AccountAsync(_tenant, 3, 27);
+        // As when a chunk is compressed: the same readings elsewhere, and the old place empty for every snapshot.
+        await ReconcileMeanwhileAsync("CREATE TEMP TABLE packed AS SELECT * FROM readings; TRUNCATE readings; INSERT INTO readings SELECT * FROM packed");
+        Assert.Equal([new ReconciledEntry(_tenant, 3, 27, 3, 27)], await ToldAsync());
+        Assert.Equal(0L, await _ledger.ScalarAsync("SELECT count(*) FROM used"));
+    }
+
+    [Fact]
+    public async Task What_only_the_second_count_finds_is_not_told_of()
+    {
+        Guid[] tenants = [.. Enumerable.Range(0, 2).Select(_ => Guid.CreateVersion7()).Order()];
+        await StoreAsync(tenants[0], 5);
+        await ReconcileMeanwhileAsync($"INSERT INTO tenant_stored VALUES ('{tenants[1]}', 1, 9)");
+        Assert.Equal([new ReconciledEntry(tenants[0], 5, 45, 0, 0), new ReconciledEntry(tenants[1], 0, 0, 0, 0)], await ToldAsync());
+        Assert.Equal(1L, await _ledger.ScalarAsync("SELECT count(*) FROM used"));
+    }
+
+    [Fact]
+    public async Task A_long_count_is_told_of_as_of_the_snapshot_that_it_counted()
+    {
+        await StoreAsync(_tenant, 3);
+        await AccountAsync(_tenant, 3, 27);
+        var began = _clock.Now;
+        await ReconcileMeanwhileAsync("SELECT 1", TimeSpan.FromHours(3));
+        Assert.Equal(began, await OccurredAsync());
+
+        // A difference has the count begin anew.
+        await AccountAsync(Guid.CreateVersion7(), 1, 9);
+        _clock.Now = began.AddDays(1);
+        await ReconcileMeanwhileAsync("SELECT 1", TimeSpan.FromHours(3));
+        Assert.Equal(began.AddDays(1).AddHours(3), await OccurredAsync());
+
+        async Task<DateTimeOffset> OccurredAsync() => DateTimeOffset.Parse(
+            (string)(await _ledger.ScalarAsync("SELECT body ->> 'OccurredAt' FROM outbox WHERE type LIKE '%.StorageReconciled' ORDER BY seq DESC LIMIT 1"))!,
+            CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Reconciles, and before the first count is through has something else happen that its snapshot does not see.</summary>
+    private async Task ReconcileMeanwhileAsync(string sql, TimeSpan takes = default)
+    {
         await using var owner = NpgsqlDataSource.Create(_database.ForSuperuser());
         await using var connection = await owner.OpenConnectionAsync(Cancellation);
         await using var transaction = await connection.BeginTransactionAsync(Cancellation);
@@ -145,16 +204,14 @@ public sealed class ReconciliationTests : IAsyncLifetime
         var reconciling = Task.Run(ReconcileAsync, Cancellation);
         await Eventually.TrueAsync(async () => (long)(await _ledger.ScalarAsync(
             "SELECT count(*) FROM pg_locks WHERE relation = 'readings'::regclass AND NOT granted"))! > 0);
-        // As when a chunk is compressed: the same readings elsewhere, and the old place empty for every snapshot.
-        await ExecuteAsync("CREATE TEMP TABLE packed AS SELECT * FROM readings; TRUNCATE readings; INSERT INTO readings SELECT * FROM packed");
+        await ExecuteAsync(sql);
+        _clock.Now += takes;
         await transaction.CommitAsync(Cancellation);
         Assert.True(await reconciling);
-        Assert.Equal([new ReconciledEntry(_tenant, 3, 27, 3, 27)], await ToldAsync());
-        Assert.Equal(0L, await _ledger.ScalarAsync("SELECT count(*) FROM used"));
 
-        async Task ExecuteAsync(string sql)
+        async Task ExecuteAsync(string statement)
         {
-            await using var command = new NpgsqlCommand(sql, connection, transaction);
+            await using var command = new NpgsqlCommand(statement, connection, transaction);
             await command.ExecuteNonQueryAsync(Cancellation);
         }
     }

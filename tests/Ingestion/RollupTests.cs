@@ -1,4 +1,5 @@
 using EasySmart.Hosting;
+using EasySmart.Ingestion.Retention;
 using EasySmart.Ingestion.Rollups;
 using EasySmart.ServiceDefaults.Postgres;
 using Microsoft.Extensions.DependencyInjection;
@@ -125,6 +126,40 @@ public sealed class RollupTests(IngestionHost host)
     }
 
     [Fact]
+    public async Task What_retention_deleted_the_readings_of_stays_whatever_comes_late()
+    {
+        await using var own = await new ScriptedHost().StartAsync();
+        var device = own.Owner.Put(_tenant);
+        var kept = $"{Quarter:HH:mm} 2 3 1 2 1 2; {Quarter.AddMinutes(15):HH:mm} 1 3 3 3 3 3";
+        var today = $"{Quarter.AddSeconds(99_900):HH:mm} 1 4 4 4 4 4";
+        await own.Wire.DeliverAsync(1, device.Topic(), Series((0, "1"), (1, "2"), (900, "3"), (99_900, "4")));
+        await RolledAsync(own, device, kept, today);
+        await using (var source = NpgsqlDataSource.Create(own.Database.For("ingestion_system")))
+        {
+            await own.ScalarAsync<object>("INSERT INTO tenant_quotas VALUES ($1, 'pro', 'annual', 0, 0, 0, false, 1, 1)", _tenant);
+            using var retention = new ReadingRetention(source, TimeProvider.System, NullLogger<ReadingRetention>.Instance);
+            Assert.Equal(3, await retention.DeleteOldAsync(Cancellation));
+        }
+
+        // Nothing is left of the second; the third was never there.
+        await own.ScalarAsync<object>("UPDATE tenant_quotas SET retention_days = 0");
+        await own.ScalarAsync<object>(
+            "INSERT INTO rollups_due (tenant_id, device_id, slot, quarter) VALUES ($1, $2, 0, $3)", _tenant, device.DeviceId, Quarter.AddMinutes(15).UtcDateTime);
+        await own.Wire.DeliverAsync(2, device.Topic(), Series((2, "9"), (1800, "7")));
+        var added = $"{Quarter.AddMinutes(30):HH:mm} 1 7 7 7 7 7";
+        await RolledAsync(own, device, kept, added, today);
+        Assert.Equal(0, await own.ScalarAsync<long>("SELECT count(*) FROM rollups_due"));
+
+        await SetBackAsync(own);
+        await Eventually.TrueAsync(async () => await own.ScalarAsync<DateTime>("SELECT rolled_until FROM rollup_progress") > Quarter.AddDays(1));
+        await RolledAsync(own, device, kept, added, today);
+
+        // Once more is there again than it tells of, it is made anew.
+        await own.Wire.DeliverAsync(3, device.Topic(), Series((0, "1"), (1, "2")));
+        await RolledAsync(own, device, kept.Replace("2 3 1 2 1 2", "3 12 1 9 1 9", StringComparison.Ordinal), added, today);
+    }
+
+    [Fact]
     public async Task More_series_than_one_transaction_takes_are_all_rolled_up_by_whichever_instance_is_at_it()
     {
         await using var own = await new ScriptedHost().StartAsync();
@@ -188,8 +223,10 @@ public sealed class RollupTests(IngestionHost host)
         await command.ExecuteNonQueryAsync(Cancellation);
     }
 
-    private Task RolledAsync(TestOwner.Device device, params string[] quarters) => Eventually.TrueAsync(async () =>
-        await RollupsOfAsync(host, device) is var found && found == string.Join("; ", quarters) ? true : throw new InvalidOperationException(found));
+    private Task RolledAsync(TestOwner.Device device, params string[] quarters) => RolledAsync(host, device, quarters);
+
+    private static Task RolledAsync(IngestionHost own, TestOwner.Device device, params string[] quarters) => Eventually.TrueAsync(async () =>
+        await RollupsOfAsync(own, device) is var found && found == string.Join("; ", quarters) ? true : throw new InvalidOperationException(found));
 
     /// <summary>Beginning, count, sum, least, most, first and last of each.</summary>
     private static async Task<string> RollupsOfAsync(IngestionHost own, TestOwner.Device device) => await own.ScalarAsync<string>(

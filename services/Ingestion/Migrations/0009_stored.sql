@@ -10,5 +10,5 @@ CREATE POLICY tenant ON tenant_stored USING (tenant_id = current_tenant());
 GRANT SELECT ON tenant_stored TO {{app}};
 GRANT SELECT, INSERT, UPDATE ON tenant_stored TO {{system}};
 
--- Whether the storage quota is used up, and the bytes as of then; null from a publisher that does not know of it.
+-- Whether the storage quota is used up, and the bytes as of then; not, and none, from a publisher that does not know of it.
 ALTER TABLE tenant_quotas ADD COLUMN storage_blocked boolean NOT NULL DEFAULT false, ADD COLUMN storage_bytes bigint NOT NULL DEFAULT 0;

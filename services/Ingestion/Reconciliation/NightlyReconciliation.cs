@@ -1,6 +1,7 @@
 using System.Data;
 using EasySmart.Contracts;
 using EasySmart.Contracts.Ingestion;
+using EasySmart.Ingestion.Retention;
 using EasySmart.Ingestion.Usage;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
@@ -45,8 +46,8 @@ internal sealed partial class NightlyReconciliation(
                 return false;
             }
 
-            var (counts, differences) = await CountAsync(connection, cancellation);
-            return await CommitAsync(connection, today, counts, differences, cancellation);
+            var (at, counts, differences) = await CountAsync(connection, cancellation);
+            return await CommitAsync(connection, today, at, counts, differences, cancellation);
         }
         finally
         {
@@ -65,7 +66,14 @@ internal sealed partial class NightlyReconciliation(
         {
             try
             {
-                await ReconcileAsync(stoppingToken);
+                if (await DatabaseTime.DifferenceAsync(database, clock, stoppingToken) is { } difference)
+                {
+                    LogClock(difference);
+                }
+                else
+                {
+                    await ReconcileAsync(stoppingToken);
+                }
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
@@ -75,27 +83,26 @@ internal sealed partial class NightlyReconciliation(
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    private async Task<(IReadOnlyList<ReconciledEntry> Counts, IReadOnlyList<ReconciledEntry> Differences)> CountAsync(
+    private async Task<(DateTimeOffset At, IReadOnlyList<ReconciledEntry> Counts, HashSet<ReconciledEntry> Differences)> CountAsync(
         NpgsqlConnection connection, CancellationToken cancellation)
     {
-        var first = await StorageCount.TakeAsync(connection, clock, cancellation);
+        var (at, first) = await StorageCount.TakeAsync(connection, clock, cancellation);
         var doubtful = first.Where(Differs).ToDictionary(entry => entry.TenantId, DifferenceOf);
         if (doubtful.Count == 0)
         {
-            return (first, []);
+            return (at, first, []);
         }
 
         // A difference that is one stays, whatever is stored meanwhile. A chunk that was being moved to the columnstore looks empty to a
         // snapshot from before, and does not the next time.
-        var counts = await StorageCount.TakeAsync(connection, clock, cancellation);
-        return (counts, [.. counts.Where(entry => Differs(entry) && doubtful.GetValueOrDefault(entry.TenantId) == DifferenceOf(entry))]);
+        (at, var counts) = await StorageCount.TakeAsync(connection, clock, cancellation);
+        return (at, counts, counts.Where(entry => Differs(entry) && doubtful.GetValueOrDefault(entry.TenantId) == DifferenceOf(entry)).ToHashSet());
     }
 
     private async Task<bool> CommitAsync(
-        NpgsqlConnection connection, DateOnly today, IReadOnlyList<ReconciledEntry> counts, IReadOnlyList<ReconciledEntry> differences,
-        CancellationToken cancellation)
+        NpgsqlConnection connection, DateOnly today, DateTimeOffset at, IReadOnlyList<ReconciledEntry> counts,
+        HashSet<ReconciledEntry> differences, CancellationToken cancellation)
     {
-        var now = clock.GetUtcNow();
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         var isFirst = await AskAsync(connection, transaction, $"SELECT day = '{NeverDone}' FROM reconciliation FOR UPDATE", cancellation);
         if (!await AskAsync(connection, transaction, "UPDATE reconciliation SET day = $1 WHERE day < $1 RETURNING true", cancellation, today))
@@ -104,12 +111,17 @@ internal sealed partial class NightlyReconciliation(
             return false;
         }
 
-        var told = isFirst ? counts.Select(entry => entry with { AccountedReadings = entry.CountedReadings, AccountedBytes = entry.CountedBytes }) : counts;
-        var events = told.Chunk(Most).Select(some => new StorageReconciled { OccurredAt = now, Entries = some }).ToArray();
+        // No more is told of than is corrected: what only one count found is none, or the next night's.
+        var told = counts.Select(entry => !isFirst && differences.Contains(entry)
+            ? entry
+            : entry with { AccountedReadings = entry.CountedReadings, AccountedBytes = entry.CountedBytes });
+        var events = told.Chunk(Most).Select(some => new StorageReconciled { OccurredAt = at, Entries = some }).ToArray();
         // Each says all that it says itself: no order is kept among them.
         await transaction.PublishAsync(events.Select(one => ((IntegrationEvent)one, $"reconciled:{one.EventId}")), cancellation);
         if (differences.Count > 0)
         {
+            // Usage of now: the hours of the count may be closed.
+            var now = clock.GetUtcNow();
             var minute = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMinute));
             var corrections = differences.Select(entry => Correcting(entry, minute));
             // What was there before there were accounts was told as usage when it was stored.
@@ -151,6 +163,9 @@ internal sealed partial class NightlyReconciliation(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Tenant {Tenant} has {Readings} readings with {Bytes} bytes: {MoreReadings} readings and {MoreBytes} bytes more than accounted for; the account follows")]
     private partial void LogDifference(Guid tenant, long readings, long bytes, long moreReadings, long moreBytes);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The readings are compared with the accounts later: this instance's clock is {Difference} ahead of the database's")]
+    private partial void LogClock(TimeSpan difference);
 
     [LoggerMessage(Message = "The readings are compared with the accounts later: {Reason}")]
     private partial void LogLater(LogLevel level, string reason);

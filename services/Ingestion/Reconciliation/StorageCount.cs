@@ -20,13 +20,18 @@ internal static class StorageCount
         GROUP BY tenant_id
         """;
 
-    // One process, and chunk by chunk with a breath between them: ingest goes on meanwhile.
+    // One process, and chunk by chunk with a breath between them: ingest has the processor and the disk meanwhile. What it writes anew until
+    // the end, above all latest and device_minutes, keeps its old versions until then: both counts must be as of one snapshot, and no vacuum
+    // removes what a snapshot might see. Hence at night.
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(20);
     private const int LongestChunk = 3600;
 
-    /// <summary>One entry for each tenant that has readings or an account, sorted by tenant.</summary>
-    public static async Task<IReadOnlyList<ReconciledEntry>> TakeAsync(NpgsqlConnection connection, TimeProvider clock, CancellationToken cancellation)
+    /// <summary>One entry for each tenant that has readings or an account, sorted by tenant, and as of when.</summary>
+    public static async Task<(DateTimeOffset At, IReadOnlyList<ReconciledEntry> Counts)> TakeAsync(
+        NpgsqlConnection connection, TimeProvider clock, CancellationToken cancellation)
     {
+        // Like the minutes of usage, by an instance's clock.
+        var at = clock.GetUtcNow();
         await using var snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellation);
         await using (var alone = new NpgsqlCommand("SET TRANSACTION READ ONLY; SET LOCAL max_parallel_workers_per_gather = 0", connection, snapshot))
         {
@@ -49,11 +54,11 @@ internal static class StorageCount
         }
 
         await snapshot.CommitAsync(cancellation);
-        return [.. counted.Keys.Union(accounts.Keys).Order().Select(tenant =>
+        return (at, [.. counted.Keys.Union(accounts.Keys).Order().Select(tenant =>
         {
             var (held, said) = (counted.GetValueOrDefault(tenant), accounts.GetValueOrDefault(tenant));
             return new ReconciledEntry(tenant, held.Readings, held.Bytes, said.Readings, said.Bytes);
-        })];
+        })]);
     }
 
     private static async Task<List<(DateTime From, DateTime To)>> ChunksAsync(

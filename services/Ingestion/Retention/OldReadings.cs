@@ -8,12 +8,15 @@ namespace EasySmart.Ingestion.Retention;
 /// <param name="To">The chunk's end, or before it the time from which readings are kept.</param>
 internal sealed record OldReadings(Guid Tenant, DateTime From, DateTime To)
 {
-    // Whole quarters, so that none is ever rolled up anew from a part of its readings. Days have 24 hours, whatever the session's time zone says.
+    // Whole quarters: a rollup is kept for what is deleted, or made from all there is. Days have 24 hours, whatever the session's time zone says.
     internal const string Kept =
         """
         (SELECT tenant_id, date_bin('15 minutes', $1 - make_interval(hours => 24 * retention_days), timestamptz 'epoch') AS since
         FROM tenant_quotas WHERE retention_days > 0 AND retention_days < 1000000)
         """;
+
+    // What is compressed, or was never looked at before, takes its time; nobody waits for it.
+    internal static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
 
     /// <summary>Chunks that hold something old for at least one tenant, if that tenant has readings there.</summary>
     public static async Task<IReadOnlyList<(DateTime From, DateTime To)>> ChunksAsync(
@@ -44,6 +47,7 @@ internal sealed record OldReadings(Guid Tenant, DateTime From, DateTime To)
         NpgsqlDataSource database, (DateTime From, DateTime To) chunk, DateTimeOffset now, CancellationToken cancellation)
     {
         await using var batch = database.CreateBatch();
+        batch.Timeout = (int)Longest.TotalSeconds;
         batch.BatchCommands.Add(ByIndex());
         batch.BatchCommands.Add(new NpgsqlBatchCommand(
             $"""

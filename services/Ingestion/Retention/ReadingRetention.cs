@@ -28,9 +28,9 @@ internal sealed partial class ReadingRetention(
         var (now, deleted) = (clock.GetUtcNow(), 0L);
         foreach (var chunk in await OldReadings.ChunksAsync(database, now, cancellation))
         {
-            foreach (var old in await OldReadings.InAsync(database, chunk, now, cancellation))
+            foreach (var old in await OrAsync([], OldReadings.InAsync(database, chunk, now, cancellation), chunk.From, null, cancellation))
             {
-                deleted += await DeleteAsync(old, cancellation);
+                deleted += await OrAsync(0, DeleteAsync(old, cancellation), old.From, old.Tenant, cancellation);
             }
         }
 
@@ -45,7 +45,11 @@ internal sealed partial class ReadingRetention(
         {
             try
             {
-                if (await DeleteOldAsync(stoppingToken) is > 0 and var deleted)
+                if (await DatabaseTime.DifferenceAsync(database, clock, stoppingToken) is { } difference)
+                {
+                    LogClock(difference);
+                }
+                else if (await DeleteOldAsync(stoppingToken) is > 0 and var deleted)
                 {
                     LogDeleted(deleted);
                 }
@@ -57,6 +61,25 @@ internal sealed partial class ReadingRetention(
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
+
+    // The next pass begins where this one did: what cannot be done must not stand before all that comes after it.
+    private async Task<T> OrAsync<T>(T nothing, Task<T> work, DateTime from, Guid? tenant, CancellationToken cancellation)
+    {
+        try
+        {
+            return await work;
+        }
+        catch (Exception exception) when (!cancellation.IsCancellationRequested && !IsAway(exception))
+        {
+            LogSkipped(Transient.Is(exception) ? LogLevel.Warning : LogLevel.Error, from, tenant, exception.Message);
+            return nothing;
+        }
+    }
+
+    // Without the database the others would fail as well. Whoever waited in vain for an answer had one that works.
+    private static bool IsAway(Exception exception) => exception is PostgresException answer
+        ? answer.SqlState.StartsWith("57P", StringComparison.Ordinal)
+        : Transient.Is(exception) && exception.InnerException is not TimeoutException;
 
     private async Task<long> DeleteAsync(OldReadings old, CancellationToken cancellation)
     {
@@ -99,6 +122,7 @@ internal sealed partial class ReadingRetention(
                 WHERE (SELECT mine FROM turn) AND l.time < kept.since LIMIT {RetentionPiece.Most} FOR UPDATE OF l SKIP LOCKED)
             DELETE FROM latest WHERE ctid = ANY(ARRAY(SELECT ctid FROM old))
             """);
+        delete.CommandTimeout = (int)OldReadings.Longest.TotalSeconds;
         delete.Parameters.Add(new() { Value = now });
         while (await delete.ExecuteNonQueryAsync(cancellation) == RetentionPiece.Most)
         {
@@ -108,6 +132,12 @@ internal sealed partial class ReadingRetention(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Count} readings were older than their tenants' plans keep them, and are deleted")]
     private partial void LogDeleted(long count);
+
+    [LoggerMessage(Message = "Old readings of the day from {From}, of tenant {Tenant}, are kept for another hour: {Reason}")]
+    private partial void LogSkipped(LogLevel level, DateTime from, Guid? tenant, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Old readings are kept for another hour: this instance's clock is {Difference} ahead of the database's")]
+    private partial void LogClock(TimeSpan difference);
 
     [LoggerMessage(Message = "Old readings are kept for another hour: {Reason}")]
     private partial void LogLater(LogLevel level, string reason);

@@ -30,9 +30,6 @@ internal sealed class TenantQuotas
 
     private readonly ConcurrentDictionary<Guid, TenantQuota> _quotas = new();
 
-    /// <summary>How old a tenant's readings may become, in microseconds; without end for one whose quotas are not known yet.</summary>
-    public long RetentionOf(Guid tenant) => _quotas.TryGetValue(tenant, out var quota) ? quota.Retention : long.MaxValue;
-
     /// <summary>The whole state of a tenant; null when it is not known yet.</summary>
     public TenantQuota? Find(Guid tenant) => _quotas.GetValueOrDefault(tenant);
 

@@ -6,7 +6,7 @@ namespace EasySmart.Ingestion.Usage;
 /// <summary>The tenants' accounts of what they have stored: moved with all that is told, in the transaction that tells it.</summary>
 internal static class StoredAccounts
 {
-    /// <summary>The same, run at once.</summary>
+    /// <summary>Adds what was stored, less what was deleted.</summary>
     public static async Task AddAsync(NpgsqlTransaction transaction, IEnumerable<UsageEntry> told, CancellationToken cancellation)
     {
         if (Adding(told) is { } command)
@@ -16,7 +16,7 @@ internal static class StoredAccounts
         }
     }
 
-    /// <summary>Adds what was stored, less what was deleted; null when that changes no account.</summary>
+    /// <summary>The statement that does it; null when that changes no account.</summary>
     public static NpgsqlBatchCommand? Adding(IEnumerable<UsageEntry> told)
     {
         // In one order everywhere, or two instances that tell at once would wait for each other's rows.
