@@ -53,7 +53,7 @@ internal static class GetLimits
         QuotaLimits.MessagesPerMinute, "device", max, null, null, null, "messages", 60,
         now.AddTicks(TimeSpan.TicksPerMinute - (now.Ticks % TimeSpan.TicksPerMinute)), max == 0 ? "unlimited" : "ok",
         "Further messages of the device are refused until the minute ends: 429 quota_exceeded over HTTP, recorded as rejections over MQTT. "
-            + "GET /devices/{device_id}/limits tells what each device has used.");
+            + "GET /devices/{device_id}/limits tells what each device has used, also of late messages, which have a limit of their own.");
 }
 
 /// <summary>Every limit of a tenant.</summary>
