@@ -143,7 +143,7 @@ public sealed class PathTests(IngestionHost host)
             await Eventually.TrueAsync(() => Task.FromResult(directory.Judge(_tenant, device, out _, out _) == Verdict.AskOwner));
             Assert.Equal("suspended", await host.ScalarAsync<string>("SELECT status FROM devices WHERE device_id = $1", device));
             await host.ScalarAsync<bool>(
-                "SELECT bool_and(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND usename = 'ingestion_system'", host.Database.Name);
+                "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE datname = $1 AND usename = 'ingestion_system'", host.Database.Name);
         }
 
         DeviceChanged Change(Guid device, DeviceStatus status, long version) => new()

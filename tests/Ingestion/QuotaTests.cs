@@ -52,7 +52,7 @@ public sealed class QuotaTests(IngestionHost host)
             Assert.Equal(version + 2, await host.ScalarAsync<int>("SELECT retention_days FROM tenant_quotas WHERE tenant_id = $1", _tenant));
             Assert.Equal((version + 2) * Day, RetentionIn(host));
             await host.ScalarAsync<bool>(
-                "SELECT bool_and(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND usename = 'ingestion_system'", host.Database.Name);
+                "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE datname = $1 AND usename = 'ingestion_system'", host.Database.Name);
         }
     }
 

@@ -51,7 +51,7 @@ public sealed class TenantTests(IngestionHost host)
             Assert.Equal("active", await host.ScalarAsync<string>("SELECT status FROM tenants WHERE tenant_id = $1", _tenant));
             Assert.False(ShutOut(host));
             await host.ScalarAsync<bool>(
-                "SELECT bool_and(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND usename = 'ingestion_system'", host.Database.Name);
+                "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE datname = $1 AND usename = 'ingestion_system'", host.Database.Name);
         }
     }
 
