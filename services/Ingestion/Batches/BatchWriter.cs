@@ -149,7 +149,15 @@ internal sealed partial class BatchWriter(
         await RunAsync(transaction, commands, minutes, cancellation);
         await Crossing.TellAsync(minutes.Crossings, transaction, now, cancellation);
         recent.Committing();
-        await transaction.CommitAsync(cancellation);
+        try
+        {
+            await transaction.CommitAsync(cancellation);
+        }
+        catch
+        {
+            batch.ForEach(message => message.InDoubt = true);
+            throw;
+        }
 
         _careful = _careful && stored.Count < readings.Count;
         usage.Committed();

@@ -83,8 +83,9 @@ internal static class RepeatedReadings
             {
                 reading.Rejection = same ? null : Rejections.Conflict;
             }
-            // The same arrival is this very message: its first commit did go through, though the answer was lost.
-            else if (!(same && (sameArrival || reading.TimeSource == TimeSource.Broker)))
+            // The same arrival is this very message, when an earlier commit of it went through and the answer was lost. Otherwise another
+            // instance took another message in the same microsecond.
+            else if (!(same && ((sameArrival && reading.Message.InDoubt) || reading.TimeSource == TimeSource.Broker)))
             {
                 reading.Time++;
                 moved.Add(reading);
