@@ -1,10 +1,8 @@
-using System.Collections.Concurrent;
 using System.Net.Http.Json;
 using System.Text.Json;
 using EasySmart.Hosting;
 using EasySmart.Identity.Auditing;
 using EasySmart.ServiceDefaults.Auth;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace EasySmart.Identity.Tests;
@@ -19,7 +17,7 @@ public sealed class AuditHeadsTests(IdentityHost host, AuditDatabase audit) : IC
     {
         var (tenant, late) = (Guid.CreateVersion7(), Guid.CreateVersion7());
         var clock = new Clock { Now = new DateTimeOffset(2026, 2, 15, 0, 0, 30, TimeSpan.Zero) };
-        var log = new Lines();
+        var log = new HeardLines<PublishHeads>();
         var instances = Enumerable.Range(0, 4).Select(_ => new PublishHeads(audit.System, clock, log)).ToArray();
         await audit.RecordAsync(tenant, 3);
         await audit.RecordAsync(null, 1);
@@ -43,7 +41,7 @@ public sealed class AuditHeadsTests(IdentityHost host, AuditDatabase audit) : IC
         // Each left the database's reach as a line of the log, once.
         Assert.Equal(
             rows.Select(row => $"Audit head of {row["day"]:yyyy-MM-dd}: chain {new Chain((Guid)row["chain"]!)} ends at {row["position"]} with {row["hash"]}").Order(),
-            log.Texts.Order());
+            log.All.Select(one => one.Line).Order());
         Assert.Null((await audit.VerifyAsync(tenant)).Break);
 
         Task PublishAsync() => Task.WhenAll(instances.Concat(instances).Select(one => one.PublishAsync(Cancellation)));
@@ -92,19 +90,5 @@ public sealed class AuditHeadsTests(IdentityHost host, AuditDatabase audit) : IC
         public DateTimeOffset Now { get; set; }
 
         public override DateTimeOffset GetUtcNow() => Now;
-    }
-
-    private sealed class Lines : ILogger<PublishHeads>
-    {
-        private readonly ConcurrentQueue<string> _texts = [];
-
-        public IEnumerable<string> Texts => _texts;
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            _texts.Enqueue(formatter(state, exception));
     }
 }

@@ -3,13 +3,13 @@ using EasySmart.Ingestion.Parsing;
 namespace EasySmart.Ingestion.Quotas;
 
 /// <summary>
-/// A device's late messages, which count for no minute of now: it may send what its quota allowed in the last 30 days, as fast as it likes, and
-/// each of those minutes' quota once. Nobody who was offline meets a limit; who marks all as late to have none gets no more than the quota.
+/// A device's late messages, which count for no minute of now: it may send what its quota allowed in the last 30 days, as fast as it likes, but
+/// the quota of each minute only once. Nobody who was offline meets a limit; who marks all as late to have none gets no more than the quota.
 /// </summary>
 /// <remarks>Each instance counts for itself, in memory: after a start everything is allowed again. Times are microseconds since 1970.</remarks>
 internal sealed class Backlog
 {
-    public const int Days = 30;
+    private const int Days = 30;
     private const long Length = Days * 24 * 60 * MinuteWindow.Micros;
     private readonly Lock _lock = new();
 

@@ -24,7 +24,7 @@ public sealed class KeeperTests
         var before = await ledger.StateAsync();
         await ledger.Keeper.LookAsync(Cancellation);
         Assert.Equal(before, await ledger.StateAsync());
-        Assert.StartsWith("Ledger: nothing is done while this clock is ", Assert.Single(ledger.Log.Texts), StringComparison.Ordinal);
+        Assert.StartsWith("Ledger: nothing is done while this clock is ", Assert.Single(ledger.Keeping.All).Line, StringComparison.Ordinal);
 
         ledger.Clock.AdjustTime(DateTimeOffset.UtcNow);
         await ledger.Keeper.LookAsync(Cancellation);

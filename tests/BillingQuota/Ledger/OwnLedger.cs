@@ -22,9 +22,9 @@ internal sealed class OwnLedger : IAsyncDisposable
         Owner = NpgsqlDataSource.Create(database.For("billing_owner"));
         Hours = new DeviceHours(System, Clock);
         Poster = new Poster(System, Clock);
-        Closer = new Closer(System, Clock, Log);
+        Closer = new Closer(System, Clock, Closing);
         Months = new MonthEnd(System, Clock);
-        Keeper = new LedgerKeeper(System, Hours, Poster, Closer, Months, Clock, Log);
+        Keeper = new LedgerKeeper(System, Hours, Poster, Closer, Months, Clock, Keeping);
     }
 
     public string OwnerConnection => _database.For("billing_owner");
@@ -45,7 +45,9 @@ internal sealed class OwnLedger : IAsyncDisposable
 
     public LedgerKeeper Keeper { get; }
 
-    public Lines Log { get; } = new();
+    public HeardLines<LedgerKeeper> Keeping { get; } = new();
+
+    public HeardLines<Closer> Closing { get; } = new();
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

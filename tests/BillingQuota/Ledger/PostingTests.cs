@@ -186,7 +186,7 @@ public sealed class PostingTests
         ledger.Clock.AdjustTime(Noon.AddHours(12).AddMinutes(6));
         await ledger.Closer.CloseAsync(Cancellation);
         var line = $"Ledger of 2026-02-15 is closed: 3 rows, {await ledger.ReadAsync("SELECT encode(hash, 'hex') FROM ledger_days")}";
-        Assert.Equal([line, line], ledger.Log.Texts);
+        Assert.Equal([line, line], ledger.Closing.All.Select(one => one.Line));
     }
 
     [Fact]

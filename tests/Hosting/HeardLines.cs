@@ -1,18 +1,22 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
-namespace EasySmart.Ingestion.Tests;
+namespace EasySmart.Hosting;
 
 /// <summary>What somebody logged.</summary>
-internal sealed class HeardLines<T> : ILogger<T>
+public sealed class HeardLines<T> : ILogger<T>
 {
+    /// <summary>Every line, in order.</summary>
     public ConcurrentQueue<(LogLevel Level, string Line)> All { get; } = [];
 
+    /// <inheritdoc/>
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
+    /// <inheritdoc/>
     public bool IsEnabled(LogLevel logLevel) => true;
 
+    /// <inheritdoc/>
     public void Log<TState>(
         LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
         All.Enqueue((logLevel, formatter(state, exception)));
