@@ -9,6 +9,7 @@ public sealed class HeavyReadsTests : IDisposable
 {
     private static readonly TimeSpan Piece = TimeSpan.FromMilliseconds(50);
     private readonly FakeTimeProvider _clock = new();
+    private readonly Guid _tenant = Guid.CreateVersion7();
     private readonly HeavyReads _heavy;
 
     public HeavyReadsTests() => _heavy = new HeavyReads(Options.Create(new QueryLimitOptions { HeavyShare = 0.1, StatementSeconds = 10 }), _clock);
@@ -65,7 +66,7 @@ public sealed class HeavyReadsTests : IDisposable
     public async Task Aggregates_take_turns_and_the_next_one_rests_from_the_one_before()
     {
         var first = await EnterAsync();
-        var second = _heavy.EnterAggregateAsync(Cancellation).AsTask();
+        var second = _heavy.EnterAggregateAsync(_tenant, Cancellation).AsTask();
         _clock.Advance(TimeSpan.FromSeconds(1));
         Assert.False(second.IsCompleted);
         first.Dispose();
@@ -80,12 +81,12 @@ public sealed class HeavyReadsTests : IDisposable
     public async Task An_aggregate_whose_turn_does_not_come_is_429_and_leaves_the_turn_to_others()
     {
         var first = await EnterAsync();
-        var refused = _heavy.EnterAggregateAsync(Cancellation).AsTask();
+        var refused = _heavy.EnterAggregateAsync(_tenant, Cancellation).AsTask();
         _clock.Advance(TimeSpan.FromSeconds(10));
         var refusal = (await refused).Refusal!;
-        Assert.Equal((429, 10), (refusal.Status, refusal.RetryAfter));
+        Assert.Equal((429, 1), (refusal.Status, refusal.RetryAfter));
         first.Dispose();
-        _clock.Advance(TimeSpan.FromMinutes(1));
+        _clock.Advance(TimeSpan.FromMinutes(2));
         (await EnterAsync()).Dispose();
     }
 
@@ -96,14 +97,54 @@ public sealed class HeavyReadsTests : IDisposable
         _clock.Advance(TimeSpan.FromSeconds(1));
         first.Dispose();
         using var impatient = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
-        var waiting = _heavy.EnterAggregateAsync(impatient.Token).AsTask();
+        var waiting = _heavy.EnterAggregateAsync(_tenant, impatient.Token).AsTask();
         await impatient.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
         _clock.Advance(TimeSpan.FromMinutes(1));
         (await EnterAsync()).Dispose();
     }
 
-    private async Task<IDisposable> EnterAsync() => (await _heavy.EnterAggregateAsync(Cancellation)).Place!;
+    [Fact]
+    public async Task Who_has_to_rest_for_longer_than_anybody_waits_is_told_at_once_for_how_long()
+    {
+        var first = await EnterAsync();
+        _clock.Advance(TimeSpan.FromSeconds(3));
+        first.Dispose();
+        // 27 s for three of work, less the 5 that were saved and what has gone by.
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        var refusal = (await _heavy.EnterAggregateAsync(_tenant, Cancellation)).Refusal!;
+        Assert.Equal((429, 20), (refusal.Status, refusal.RetryAfter));
+        _clock.Advance(TimeSpan.FromSeconds(20));
+        (await EnterAsync()).Dispose();
+    }
+
+    [Fact]
+    public async Task A_tenant_rests_from_anothers_work_for_five_seconds_at_most()
+    {
+        var first = await EnterAsync();
+        _clock.Advance(TimeSpan.FromSeconds(10));
+        first.Dispose();
+        var other = _heavy.EnterAggregateAsync(Guid.CreateVersion7(), Cancellation).AsTask();
+        _clock.Advance(TimeSpan.FromSeconds(4.9));
+        Assert.False(other.IsCompleted);
+        _clock.Advance(TimeSpan.FromSeconds(0.2));
+        Assert.NotNull((await other).Place);
+    }
+
+    [Fact]
+    public async Task However_many_one_tenant_asks_for_anothers_comes_next()
+    {
+        var first = await EnterAsync();
+        var more = Enumerable.Range(0, 5).Select(_ => _heavy.EnterAggregateAsync(_tenant, Cancellation).AsTask()).ToArray();
+        var other = _heavy.EnterAggregateAsync(Guid.CreateVersion7(), Cancellation).AsTask();
+        first.Dispose();
+        var place = (await other).Place!;
+        Assert.DoesNotContain(more, one => one.IsCompleted);
+        place.Dispose();
+        Assert.NotNull((await await Task.WhenAny(more)).Place);
+    }
+
+    private async Task<IDisposable> EnterAsync() => (await _heavy.EnterAggregateAsync(_tenant, Cancellation)).Place!;
 
     // Seconds of work in that time, in pieces.
     private async Task<double> WorkedAsync(TimeSpan time, HeavyReads.Export export)

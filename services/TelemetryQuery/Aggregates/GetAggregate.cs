@@ -19,6 +19,9 @@ internal static class GetAggregate
     private const long MostNumbersForP95 = 1_000_000;
     private const long MostNumbers = 5_000_000;
 
+    // A day of one a second, and no more work than a year through the rollups.
+    private const long FewNumbers = 100_000;
+
     /// <param name="slot">The slot, from 0 to 32767. <example>0</example></param>
     /// <param name="points">Most buckets that <c>bucket=auto</c> may make, from 1 to 5000; 500 when absent. <example>500</example></param>
     public static async Task<Results<Ok<Aggregate>, ProblemResult>> HandleAsync(
@@ -43,31 +46,31 @@ internal static class GetAggregate
         }
 
         var reader = new BucketReader(database, tenant.Id, series);
-        var (found, refusal) = plan.FitsRollups ? (await reader.ReadAsync(plan, cancellation), null) : await FromReadingsAsync(heavy, reader, plan, cancellation);
+        var (found, refusal) = plan.FitsRollups ? (await reader.ReadAsync(plan, cancellation), null) : await FromReadingsAsync(heavy, tenant.Id, reader, plan, cancellation);
         return refusal is null
             ? TypedResults.Ok(new Aggregate(series.DeviceId, slot, plan.From, plan.To, plan.Bucket.Name, plan.Zone.Id, FillGaps.Fill(plan, found)))
             : refusal;
     }
 
     private static async Task<(AggregatePoint?[] Found, ProblemResult? Refusal)> FromReadingsAsync(
-        HeavyReads heavy, BucketReader reader, AggregatePlan plan, CancellationToken cancellation)
+        HeavyReads heavy, Guid tenant, BucketReader reader, AggregatePlan plan, CancellationToken cancellation)
     {
-        if (await RefuseManyAsync(reader, plan, cancellation) is { } tooMany)
+        // Counted through the rollups, which costs little.
+        var count = (await reader.ReadAsync(plan with { Starts = [plan.From], Asked = AggregateFunctions.Count }, cancellation))[0]?.Count ?? 0;
+        if (RefuseMany(count, plan) is { } tooMany)
         {
             return ([], tooMany);
         }
 
-        var (turn, none) = await heavy.EnterAggregateAsync(cancellation);
+        var (turn, none) = count > FewNumbers ? await heavy.EnterAggregateAsync(tenant, cancellation) : default;
         using (turn)
         {
             return none is null ? (await reader.ReadAsync(plan, cancellation), null) : ([], none);
         }
     }
 
-    // Counted through the rollups, which costs little.
-    private static async Task<ProblemResult?> RefuseManyAsync(BucketReader reader, AggregatePlan plan, CancellationToken cancellation)
+    private static ProblemResult? RefuseMany(long count, AggregatePlan plan)
     {
-        var count = (await reader.ReadAsync(plan with { Starts = [plan.From], Asked = AggregateFunctions.Count }, cancellation))[0]?.Count;
         if (plan.Asked.HasFlag(AggregateFunctions.P95))
         {
             return count > MostNumbersForP95 ? TooMany("fn", "p95 is", MostNumbersForP95, "") : null;

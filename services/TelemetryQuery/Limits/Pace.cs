@@ -5,14 +5,13 @@ namespace EasySmart.TelemetryQuery.Limits;
 /// is saved, up to a bound: what is short never waits.
 /// </summary>
 /// <param name="share">The share, above 0 and at most 1. Asked anew for each piece.</param>
+/// <param name="longestPiece">No piece counts as more work than that.</param>
+/// <param name="mostOwed">No rest is longer than that.</param>
 /// <param name="clock">What time is measured by.</param>
-internal sealed class Pace(Func<double> share, TimeProvider clock)
+internal sealed class Pace(Func<double> share, TimeSpan longestPiece, TimeSpan mostOwed, TimeProvider clock)
 {
     /// <summary>Rest that can be saved.</summary>
     public static readonly TimeSpan MostSaved = TimeSpan.FromSeconds(5);
-
-    // A piece that takes longer waits for its client rather than works.
-    private static readonly TimeSpan s_longestPiece = TimeSpan.FromSeconds(1);
 
     private readonly long _zero = clock.GetTimestamp();
 
@@ -28,7 +27,8 @@ internal sealed class Pace(Func<double> share, TimeProvider clock)
     public void Count(TimeSpan work)
     {
         var earliest = Now - work - MostSaved;
-        _due = (_due > earliest ? _due : earliest) + (work < s_longestPiece ? work : s_longestPiece) / share();
+        var due = (_due > earliest ? _due : earliest) + (work < longestPiece ? work : longestPiece) / share();
+        _due = due - Now < mostOwed ? due : Now + mostOwed;
     }
 
     /// <summary>Waits until the next piece may begin.</summary>
