@@ -157,6 +157,7 @@ var billingMigrations = builder.AddMigrations<Projects.EasySmart_BillingQuota>("
 var billing = builder.AddService<Projects.EasySmart_BillingQuota>("billing-quota", internalIdentityKey)
     .WithDatabase(billingDatabase, billingMigrations)
     .WithMessages(rabbitmq)
+    .WithReference(identity)
     .WithReference(devices)
     .WithEnvironment("Internal__ServiceKey", serviceKey);
 

@@ -29,7 +29,10 @@ public sealed record Replica<TState>(
 public static class ReplicaExtensions
 {
     /// <summary>Fills the replica at every start, once its owner answers. Needs <c>AddPostgres</c> with a system data source and the service key.</summary>
-    public static void AddReplica<TState>(this IHostApplicationBuilder builder, Replica<TState> replica)
+    public static void AddReplica<TState>(this IHostApplicationBuilder builder, Replica<TState> replica) => builder.AddReplica(_ => replica);
+
+    /// <summary>The same, of a replica that needs other services.</summary>
+    public static void AddReplica<TState>(this IHostApplicationBuilder builder, Func<IServiceProvider, Replica<TState>> replica)
     {
         builder.Services.AddHttpClient();
         builder.Services.AddSingleton(replica);

@@ -70,9 +70,11 @@ public sealed class WiringTests(Fleet fleet) : IClassFixture<Fleet>
     public async Task DeviceProvisioning_fills_its_replicas_from(string owner) => Assert.Equal(
         $"{{{owner}.bindings.http.url}}", (await fleet.EnvironmentOf("device-provisioning"))[$"services__{owner}__http__0"]);
 
-    [Fact]
-    public async Task BillingQuota_fills_its_replica_of_the_devices_from_their_owner() => Assert.Equal(
-        "{device-provisioning.bindings.http.url}", (await fleet.EnvironmentOf("billing-quota"))["services__device-provisioning__http__0"]);
+    [Theory]
+    [InlineData("identity")]
+    [InlineData("device-provisioning")]
+    public async Task BillingQuota_fills_its_replicas_from(string owner) => Assert.Equal(
+        $"{{{owner}.bindings.http.url}}", (await fleet.EnvironmentOf("billing-quota"))[$"services__{owner}__http__0"]);
 
     [Fact]
     public async Task DeviceProvisioning_reaches_the_broker_and_does_not_wait_for_what_waits_for_it()

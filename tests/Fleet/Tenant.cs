@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -37,9 +36,8 @@ internal sealed class Tenant
     /// <summary>An access token of the super-admin of the fleet's configuration: one for all tests, since logins of one account are limited.</summary>
     public static Task<string> SuperAdminTokenAsync() => SuperAdmin.Value;
 
-    /// <summary>Changes what it may use, as the operator does, once BillingQuota has heard of it.</summary>
-    public async Task<JsonElement> SetQuotasAsync(object quotas) => await ReadAsync(
-        await Eventually.GetAsync(async () => await TrySetQuotasAsync(quotas) is { StatusCode: not HttpStatusCode.NotFound } answer ? answer : null), 200);
+    /// <summary>Changes what it may use, as the operator does.</summary>
+    public async Task<JsonElement> SetQuotasAsync(object quotas) => await ReadAsync(await TrySetQuotasAsync(quotas), 200);
 
     public Task<HttpResponseMessage> TrySetQuotasAsync(object quotas) => OperateAsync(HttpMethod.Patch, $"/api/v1/tenants/{Id}/quotas", quotas);
 

@@ -24,7 +24,7 @@ public sealed class TenantStateTests(IdentityHost host)
         while (await PageAsync($"?after={after}&limit=2") is { Length: > 0 } page)
         {
             Assert.InRange(page.Length, 1, 2);
-            Assert.All(page, t => Assert.Equal(["tenant_id", "status", "version"], t.EnumerateObject().Select(p => p.Name)));
+            Assert.All(page, t => Assert.Equal(["tenant_id", "status", "version", "created_at"], t.EnumerateObject().Select(p => p.Name)));
             Assert.All(page, t => Assert.True(Id(t).CompareTo(after) > 0));
             (seen, after) = ([.. seen, .. page], Id(page[^1]));
         }
@@ -51,6 +51,24 @@ public sealed class TenantStateTests(IdentityHost host)
     {
         await Envelope.AssertAsync(await host.Direct().GetAsync("/internal/tenants", Cancellation), 401, "unauthorized");
         await Envelope.AssertAsync(await host.SuperAdmin().GetAsync("/internal/tenants", Cancellation), 403, "forbidden");
+        await Envelope.AssertAsync(await host.SuperAdmin().GetAsync($"/internal/tenants/{Guid.CreateVersion7()}", Cancellation), 403, "forbidden");
+    }
+
+    [Fact]
+    public async Task One_is_told_as_the_snapshot_has_it()
+    {
+        var admin = await Admin.NewAsync(host);
+        using var sister = Sister();
+        var one = await sister.GetFromJsonAsync<JsonElement>($"/internal/tenants/{admin.TenantId}", Cancellation);
+        var (page, after) = (Array.Empty<JsonElement>(), Guid.Empty);
+        while (!page.Any(t => Id(t) == admin.TenantId))
+        {
+            page = await PageAsync($"?after={after}");
+            after = Id(page[^1]);
+        }
+
+        Assert.Equal(page.Single(t => Id(t) == admin.TenantId).GetRawText(), one.GetRawText());
+        await Envelope.AssertAsync(await sister.GetAsync($"/internal/tenants/{Guid.CreateVersion7()}", Cancellation), 404, "not_found");
     }
 
     private async Task<JsonElement[]> PageAsync(string query)

@@ -7,7 +7,7 @@ internal static class PlansEndpoints
 {
     public static void MapPlans(this IEndpointRouteBuilder app)
     {
-        var tenants = app.MapGroup("/tenants/{tenant_id}").RequirePermission(Permissions.SystemAdmin).WithTags("Tenants");
+        var tenants = app.MapGroup("/tenants/{tenant_id}").RequirePermission(Permissions.SystemAdmin).WithTags("Tenants").AsksForUnknownTenants();
         tenants.MapGet("/quotas", GetQuotas.HandleAsync).WithSummary("Get a tenant's quotas");
         tenants.MapPatch("/quotas", UpdateQuotas.HandleAsync).WithSummary("Change a tenant's plan and quotas").Fails(404, "Tenant not found");
 

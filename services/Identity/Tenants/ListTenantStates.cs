@@ -6,9 +6,6 @@ using Microsoft.EntityFrameworkCore;
 
 namespace EasySmart.Identity.Tenants;
 
-/// <summary>What <c>TenantStatusChanged</c> says of a tenant, for who keeps a replica.</summary>
-public sealed record TenantState(Guid TenantId, AccountStatus Status, long Version);
-
 /// <summary>
 /// <c>GET /internal/tenants?after=</c>: a page of the snapshot, by id. What changes meanwhile is told by event, also to a reader that has
 /// passed that tenant already.
@@ -23,6 +20,6 @@ internal static class ListTenantStates
             .Where(t => after == null || t.Id > after)
             .OrderBy(t => t.Id)
             .Take(limit ?? DefaultLimit)
-            .Select(t => new TenantState(t.Id, t.Status, t.Version))
+            .Select(TenantState.Of)
             .ToListAsync(cancellation));
 }

@@ -16,6 +16,8 @@ internal static class TenantsEndpoints
         tenants.MapGet("/{tenant_id}", GetTenant.HandleAsync).RequirePermission(Permissions.SystemAdmin).WithName("GetTenant");
         tenants.MapPatch("/{tenant_id}", UpdateTenant.HandleAsync).RequirePermission(Permissions.SystemAdmin).WithName("UpdateTenant");
 
-        routes.MapGet("/internal/tenants", ListTenantStates.HandleAsync).RequireServiceKey();
+        var sisters = routes.MapGroup("/internal/tenants").RequireServiceKey();
+        sisters.MapGet("", ListTenantStates.HandleAsync);
+        sisters.MapGet("/{tenant_id}", GetTenantState.HandleAsync);
     }
 }

@@ -16,8 +16,7 @@ public sealed class TenantSectionTests
     {
         var tenant = await Tenant.RegisterAsync();
         var path = $"/api/v1/tenants/{tenant.Id}/quotas";
-        var quotas = await Eventually.GetAsync(async () =>
-            await Tenant.OperateAsync(HttpMethod.Get, path) is { IsSuccessStatusCode: true } answer ? await answer.Content.ReadAsStringAsync(Cancellation) : null);
+        var quotas = (await Tenant.ReadAsync(await Tenant.OperateAsync(HttpMethod.Get, path), 200)).GetRawText();
         Assert.Equal(
             $$"""{"tenant_id":"{{tenant.Id}}","plan_type":"starter","billing_cycle":"monthly","quota_devices":0,"quota_msgs_per_min":360,"quota_storage_mb":1000,"allow_overage":false}""",
             quotas);
