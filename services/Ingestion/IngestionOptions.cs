@@ -43,8 +43,7 @@ public sealed record IngestionOptions
 
     /// <summary>
     /// Seconds without a packet of the broker's from which on an instance was away: messages that waited there meanwhile are not held against
-    /// the minute in which they come. Less is within a minute's quota, or just over it. More than half of Mqtt:KeepAliveSeconds, at which an
-    /// idle broker is heard.
+    /// the minute in which they come. Less is within a minute's quota, or just over it. More than half of Mqtt:KeepAliveSeconds.
     /// </summary>
     [Range(10, 86_400, ErrorMessage = "Ingestion:OutageSeconds is from 10 to 86400")]
     public int OutageSeconds { get; init; } = 20;

@@ -28,6 +28,9 @@ internal static class IngestionServices
             .Validate<IOptions<MqttOptions>>(
                 (limits, mqtt) => limits.WaitingMessages + limits.LateMessages < mqtt.Value.ReceiveMaximum,
                 "Ingestion:WaitingMessages and :LateMessages must be below Mqtt:ReceiveMaximum, or what waits aside stops all others")
+            .Validate<IOptions<MqttOptions>>(
+                (limits, mqtt) => limits.OutageSeconds * 2 > mqtt.Value.KeepAliveSeconds,
+                "Ingestion:OutageSeconds must be more than half of Mqtt:KeepAliveSeconds, at which an idle broker is heard")
             .ValidateOnStart();
         builder.AddServiceKey();
         services.AddOptions<DeviceOwnerOptions>().Configure<IConfiguration>((owner, configuration) =>

@@ -21,6 +21,7 @@ public sealed class StartTests(IngestionHost shared)
     [InlineData("Ingestion:BatchRows", "0")]
     [InlineData("Ingestion:WaitingMessages", "7000")]
     [InlineData("Ingestion:WebhookPatience", "00:00:26")]
+    [InlineData("Ingestion:OutageSeconds", "15")]
     public async Task A_missing_or_wrong_setting_is_refused_by_its_name(string key, string? value)
     {
         await using var host = new ScriptedHost { Inherited = shared.Database, Special = { [key] = value } };
