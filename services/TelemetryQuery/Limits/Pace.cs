@@ -11,7 +11,7 @@ namespace EasySmart.TelemetryQuery.Limits;
 internal sealed class Pace(Func<double> share, TimeSpan longestPiece, TimeSpan mostOwed, TimeProvider clock)
 {
     /// <summary>Rest that can be saved.</summary>
-    public static readonly TimeSpan MostSaved = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan MostSaved = TimeSpan.FromSeconds(2);
 
     private readonly long _zero = clock.GetTimestamp();
 

@@ -33,8 +33,9 @@ internal sealed record QueryLimitOptions
 
     /// <summary>
     /// Of one processor's time that exports together may take on one instance, and as much again aggregates from the readings, in the long run
-    /// (<see cref="HeavyReads"/>). On two processors that also store readings as fast as they can, 0.1 leaves those nine tenths; 1 is no limit.
+    /// (<see cref="HeavyReads"/>). On two processors that also store readings as fast as they can, 0.08 leaves those nine tenths, also beside a
+    /// dashboard's other queries; 1 is no limit.
     /// </summary>
     [Range(0.01, 1, ErrorMessage = "QueryLimits:HeavyShare is from 0.01 to 1")]
-    public double HeavyShare { get; init; } = 0.1;
+    public double HeavyShare { get; init; } = 0.08;
 }
