@@ -82,11 +82,11 @@ public sealed class HeavyReadsTests : IDisposable
     {
         var first = await EnterAsync();
         var refused = _heavy.EnterAggregateAsync(_tenant, Cancellation).AsTask();
-        _clock.Advance(TimeSpan.FromSeconds(10));
+        _clock.Advance(TimeSpan.FromSeconds(20));
         var refusal = (await refused).Refusal!;
         Assert.Equal((429, 1), (refusal.Status, refusal.RetryAfter));
         first.Dispose();
-        _clock.Advance(TimeSpan.FromMinutes(2));
+        _clock.Advance(TimeSpan.FromMinutes(4));
         (await EnterAsync()).Dispose();
     }
 

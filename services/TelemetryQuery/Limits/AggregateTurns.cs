@@ -11,16 +11,18 @@ internal sealed class AggregateTurns(QueryLimitOptions options, TimeProvider clo
 {
     private static readonly TimeSpan s_mostFromOthers = TimeSpan.FromSeconds(5);
 
-    private readonly TimeSpan _patience = TimeSpan.FromSeconds(options.StatementSeconds);
+    // With the statement's own time within that for which the gateway waits.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+
     private readonly SemaphoreSlim _one = new(1);
     private readonly Pace _all = new(() => options.HeavyShare, TimeSpan.MaxValue, s_mostFromOthers, clock);
     private readonly Dictionary<Guid, Own> _tenants = [];
     private readonly Lock _lock = new();
 
-    /// <summary>Waits for a turn, no longer than a statement may take. It is over when its place is disposed of.</summary>
+    /// <summary>Waits for a turn, for 20 seconds at most. It is over when its place is disposed of.</summary>
     public async ValueTask<Admission> EnterAsync(Guid tenant, CancellationToken cancellation)
     {
-        using var patience = new CancellationTokenSource(_patience, clock);
+        using var patience = new CancellationTokenSource(s_patience, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, patience.Token);
         var turn = new Turn(this, Find(tenant), clock);
         try
@@ -113,7 +115,7 @@ internal sealed class AggregateTurns(QueryLimitOptions options, TimeProvider clo
         {
             await own.One.WaitAsync(cancellation);
             _hasOwn = true;
-            if (own.Pace.Owed > all._patience)
+            if (own.Pace.Owed > s_patience)
             {
                 return false;
             }

@@ -4,7 +4,7 @@ namespace EasySmart.Load;
 
 /// <summary>What queries cost who publishes: the whole path as fast as it goes, in turns alone, beside a dashboard, and beside an export.</summary>
 /// <param name="Alone">Rounds without queries.</param>
-/// <param name="BesideDashboard">Rounds beside one who asks all calls in turn, a fixed number a second.</param>
+/// <param name="BesideDashboard">Rounds beside one who asks all calls in turn, a fixed number a second, without waiting for the answers.</param>
 /// <param name="BesideExport">Rounds beside one who exports all the time.</param>
 /// <param name="DashboardCalls">Calls that were answered in those rounds.</param>
 internal sealed record Interference(
@@ -74,13 +74,25 @@ internal sealed record Interference(
 
         async Task AskAsync(CancellationToken ended)
         {
-            var all = Call.Of(history);
+            var (all, asked) = (Call.Of(history), new List<Task>());
             using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1.0 / CallsPerSecond));
-            for (var i = 0; await timer.WaitForNextTickAsync(ended); i++)
+            try
             {
-                await all[i % all.Count].AskAsync(reader, ended);
-                calls++;
+                for (var i = 0; await timer.WaitForNextTickAsync(ended); i++)
+                {
+                    asked.Add(AskOneAsync(all[i % all.Count], ended));
+                }
             }
+            finally
+            {
+                await Task.WhenAll(asked);
+            }
+        }
+
+        async Task AskOneAsync(Call call, CancellationToken ended)
+        {
+            await call.AskAsync(reader, ended);
+            Interlocked.Increment(ref calls);
         }
 
         async Task ExportAsync(CancellationToken ended)

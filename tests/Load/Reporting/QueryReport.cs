@@ -28,7 +28,7 @@ internal static class QueryReport
         text.Append(Chart.Bars([("p50", stream.P50Ms), ("p95", stream.P95Ms), ("p99", stream.P99Ms), ("most", stream.MostMs)], "ms"));
         var beside = run.Interference;
         Line($"```\n\n## Beside ingest\n\n{options.Publishers} devices publish as fast as it goes, {options.Seconds} s a round, {options.Rounds} rounds of each kind in turns; medians.");
-        Line($"The dashboard asks all calls above in turn, {Interference.CallsPerSecond} a second ({beside.DashboardCalls} answered); the export has the busy slot as csv, again and again.\n\n| | readings/s | of alone |\n|---|---|---|");
+        Line($"The dashboard asks all calls above in turn, {Interference.CallsPerSecond} a second without waiting for the answers ({beside.DashboardCalls} answered within their round); the export has the busy slot as csv, again and again.\n\n| | readings/s | of alone |\n|---|---|---|");
         Line($"| alone | {beside.AlonePerSecond:N0} | 1 |");
         Line($"| beside a dashboard | {beside.AlonePerSecond * beside.DashboardRatio:N0} | **{beside.DashboardRatio}** |");
         Line($"| beside an export | {beside.AlonePerSecond * beside.ExportRatio:N0} | **{beside.ExportRatio}** |");
