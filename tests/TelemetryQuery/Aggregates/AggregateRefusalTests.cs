@@ -1,6 +1,9 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using EasySmart.Hosting;
+using EasySmart.TelemetryQuery.Limits;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace EasySmart.TelemetryQuery.Tests.Aggregates;
 
@@ -60,6 +63,25 @@ public sealed class AggregateRefusalTests(QueryHost host)
         Assert.Equal(
             "p95 is computed from the readings themselves: 1,000,001 numbers in this range, and 1,000,000 is the most; take a shorter range",
             envelope.GetProperty("details").GetProperty("fn")[0].GetString());
+    }
+
+    [Fact]
+    public async Task Of_a_hundred_thousand_numbers_it_waits_for_nobody_and_of_one_more_for_its_turn()
+    {
+        var device = await _plant.AddDeviceAsync();
+        await host.StoreManyAsync(_plant.Tenant, device, 7, Day, TimeSpan.FromMilliseconds(10), 100_000);
+        await using var one = await LimitedHost.StartAsync(host);
+        var (turn, _) = await one.Services.GetRequiredService<HeavyReads>().EnterAggregateAsync(Guid.CreateVersion7(), Cancellation);
+        var question = $"/telemetry/aggregate?slot=7&device_id={device}&from=2026-02-16T00:00:00Z&to=2026-02-17T00:00:00Z&bucket=1d&fn=count,p95";
+        var reader = one.Reader(_plant.Tenant);
+        Assert.Equal(HttpStatusCode.OK, (await reader.GetAsync(question, Cancellation)).StatusCode);
+
+        await host.StoreLateAsync(_plant.Tenant, device, 7, Day.AddMicroseconds(1), 1);
+        // It has none within the 20 s for which it waits.
+        var refusal = await Envelope.AssertAsync(await reader.GetAsync(question, Cancellation), 429, "rate_limited");
+        Assert.Equal("aggregates_from_readings", refusal.GetProperty("details").GetProperty("limit").GetString());
+        turn!.Dispose();
+        Assert.Equal(HttpStatusCode.OK, (await reader.GetAsync(question, Cancellation)).StatusCode);
     }
 
     [Fact]
