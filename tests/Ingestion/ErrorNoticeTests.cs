@@ -188,15 +188,5 @@ public sealed class ErrorNoticeTests(UndisturbedHost host) : IClassFixture<Undis
     }
 }
 
-/// <summary>
-/// A host whose database connections no other test cuts: what a notice wants from the database is not tried again. Without RabbitMQ, so
-/// that it does not take the shared host's events.
-/// </summary>
-public sealed class UndisturbedHost : IngestionHost
-{
-    protected override async Task PrepareAsync()
-    {
-        await base.PrepareAsync();
-        Settings["ConnectionStrings:RabbitMq"] = "amqp://nobody:nothing@127.0.0.1:1/none";
-    }
-}
+/// <summary>A host whose database connections no other test cuts: what a notice wants from the database is not tried again.</summary>
+public sealed class UndisturbedHost : IngestionHost;

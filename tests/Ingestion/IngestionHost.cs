@@ -14,6 +14,9 @@ namespace EasySmart.Ingestion.Tests;
 /// <summary>The service with a broker, a telemetry database and a DeviceProvisioning of its own. Shared; faults have hosts of their own.</summary>
 public class IngestionHost() : ServiceHost<Program>("ingestion")
 {
+    /// <summary>Nobody listens there: the outbox keeps what is published.</summary>
+    private const string NoRabbitMq = "amqp://nobody:nothing@127.0.0.1:1/none";
+
     private readonly bool _inherited;
     private NpgsqlDataSource? _asSuperuser;
     private TestDatabase? _database;
@@ -36,11 +39,14 @@ public class IngestionHost() : ServiceHost<Program>("ingestion")
         return database;
     }
 
-    public static Dictionary<string, string?> SettingsFor(TestDatabase database, string owner, int brokerPort) => new()
+    // Only the one that all share is given RabbitMQ: another would take its events from the queues.
+    private bool TakesEvents => GetType() == typeof(IngestionHost) && !_inherited;
+
+    private Dictionary<string, string?> SettingsFor(TestDatabase database, string owner, int brokerPort) => new()
     {
         ["ConnectionStrings:Database"] = database.For("ingestion_app"),
         ["ConnectionStrings:DatabaseSystem"] = database.For("ingestion_system"),
-        ["ConnectionStrings:RabbitMq"] = TestServers.RabbitMq("test-ingestion"),
+        ["ConnectionStrings:RabbitMq"] = TakesEvents ? TestServers.RabbitMq("test-ingestion") : NoRabbitMq,
         ["services:device-provisioning:http:0"] = owner,
         ["Internal:ServiceKey"] = TestOwner.Key,
         ["Mqtt:Host"] = "127.0.0.1",
@@ -109,10 +115,7 @@ public class IngestionHost() : ServiceHost<Program>("ingestion")
     }
 }
 
-/// <summary>
-/// A host of one test's own, whose broker the test plays itself. RabbitMQ is away, so that the outbox keeps what was published and the
-/// hosts do not take one another's events.
-/// </summary>
+/// <summary>A host of one test's own, whose broker the test plays itself.</summary>
 public class ScriptedHost : IngestionHost
 {
     public ScriptedBroker Wire { get; } = new();
@@ -148,7 +151,6 @@ public class ScriptedHost : IngestionHost
     {
         await base.PrepareAsync();
         BeforeStart?.Invoke(Owner);
-        Settings["ConnectionStrings:RabbitMq"] = "amqp://nobody:nothing@127.0.0.1:1/none";
         foreach (var (key, value) in Special)
         {
             Settings[key] = value;

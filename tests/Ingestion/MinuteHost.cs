@@ -7,9 +7,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EasySmart.Ingestion.Tests;
 
-/// <summary>
-/// A host whose minutes end when a test says so, and with quotas that a test makes up. Without RabbitMQ: the outbox keeps what was published.
-/// </summary>
+/// <summary>A host whose minutes end when a test says so, and with quotas that a test makes up.</summary>
 public sealed class MinuteHost : IngestionHost
 {
     /// <summary>A second after the beginning of a minute.</summary>
@@ -54,6 +52,5 @@ public sealed class MinuteHost : IngestionHost
         await base.PrepareAsync();
         // However busy the machine, no beat is taken for missed.
         Settings["Ingestion:OutageSeconds"] = "86400";
-        Settings["ConnectionStrings:RabbitMq"] = "amqp://nobody:nothing@127.0.0.1:1/none";
     }
 }
