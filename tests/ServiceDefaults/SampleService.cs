@@ -4,6 +4,7 @@ using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Idempotency;
 using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
+using MassTransit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.EntityFrameworkCore;
@@ -39,6 +40,8 @@ public sealed class SampleService : IServiceHost, IAsyncLifetime
         Rabbit = new TcpProxy(_rabbit.Host, _rabbit.Port);
         App = Build();
         await App.StartAsync();
+        // What is published before the queue is there, the broker keeps for nobody.
+        await App.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, TimeSpan.FromMinutes(1));
     }
 
     /// <summary>The shared instance, or with a <paramref name="change"/> of settings another, whose RabbitMQ is nowhere: it must not take the
