@@ -85,6 +85,8 @@ public sealed class Subscriptions
             {
                 queue.SetQuorumQueue();
                 queue.PrefetchCount = 16;
+                // Nobody subscribes to them, and to publish one holds the queue's consumer, and what health says of RabbitMQ, until RabbitMQ is back.
+                queue.PublishFaults = false;
                 queue.ConfigureConsumer(context, consumer);
             });
         }

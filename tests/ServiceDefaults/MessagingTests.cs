@@ -6,6 +6,8 @@ using EasySmart.ServiceDefaults.Postgres;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
 
 namespace EasySmart.ServiceDefaults.Tests;
 
@@ -107,13 +109,7 @@ public sealed class MessagingTests(SampleService sample)
                 await CommitAsync(@event);
             }
 
-            await Eventually.TrueAsync(async () =>
-            {
-                using var answer = await sample.Direct().GetAsync("/health/ready", Cancellation);
-                var body = await answer.Content.ReadAsStringAsync(Cancellation);
-                return answer.IsSuccessStatusCode && body.Contains("\"degraded\"", StringComparison.Ordinal)
-                    && body.Contains("\"rabbitmq\":\"error\"", StringComparison.Ordinal);
-            }, seconds: 60);
+            await ReadyButDegradedAsync();
         }
         finally
         {
@@ -123,6 +119,28 @@ public sealed class MessagingTests(SampleService sample)
         await Eventually.TrueAsync(async () => await EffectsAsync(events) == events.Length, seconds: 90);
         await OutboxIsEmptyAsync();
         Assert.Equal(events.Length, await EffectsAsync(events));
+    }
+
+    [Fact]
+    public async Task An_event_that_fails_while_RabbitMQ_is_away_does_not_hide_that_it_is_away()
+    {
+        var next = New();
+        await CommitAsync(New() with { RequestId = "held" });
+        await RecordEffect.Holding.WaitAsync(TimeSpan.FromSeconds(60), Cancellation);
+        sample.Rabbit.Cut();
+        try
+        {
+            await CommitAsync(next);
+            RecordEffect.LetGo();
+            await ReadyButDegradedAsync();
+        }
+        finally
+        {
+            RecordEffect.LetGo();
+            sample.Rabbit.Mend();
+        }
+
+        await TookEffectOnceAsync(next);
     }
 
     [Fact]
@@ -150,13 +168,38 @@ public sealed class MessagingTests(SampleService sample)
     public async Task A_poisoned_event_is_set_aside_and_does_not_block_the_next()
     {
         var (poison, next) = (New() with { RequestId = "poison" }, New());
+        var before = await SetAsideAsync();
         await CommitAsync(poison);
         await CommitAsync(next);
         await TookEffectOnceAsync(next);
         await Eventually.TrueAsync(async () =>
             (await sample.Direct().GetStringAsync("/metrics", Cancellation)).Contains("events_poisoned_total", StringComparison.Ordinal));
+        await Eventually.TrueAsync(async () => await SetAsideAsync() > before);
         Assert.Equal(0, await EffectsAsync(poison));
     }
+
+    /// <summary>How many events are in the service's error queue; 0 while it has none.</summary>
+    private static async Task<uint> SetAsideAsync()
+    {
+        await using var connection = await new ConnectionFactory { Uri = new(TestServers.RabbitMq("test-defaults")) }.CreateConnectionAsync(Cancellation);
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancellation);
+        try
+        {
+            return await channel.MessageCountAsync("sample.tenant-created_error", Cancellation);
+        }
+        catch (OperationInterruptedException)
+        {
+            return 0;
+        }
+    }
+
+    private Task ReadyButDegradedAsync() => Eventually.TrueAsync(async () =>
+    {
+        using var answer = await sample.Direct().GetAsync("/health/ready", Cancellation);
+        var body = await answer.Content.ReadAsStringAsync(Cancellation);
+        return answer.IsSuccessStatusCode && body.Contains("\"degraded\"", StringComparison.Ordinal)
+            && body.Contains("\"rabbitmq\":\"error\"", StringComparison.Ordinal);
+    }, seconds: 60);
 
     private static TenantCreated New() => new() { TenantId = Guid.NewGuid(), OccurredAt = DateTimeOffset.UtcNow };
 

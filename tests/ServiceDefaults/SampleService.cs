@@ -112,9 +112,22 @@ public sealed record Note(Guid Id, Guid TenantId, string Text);
 /// <summary>Leaves one row for each time that an event takes effect.</summary>
 internal sealed class RecordEffect : IEventHandler<TenantCreated>
 {
+    private static readonly TaskCompletionSource Held = new(), Release = new();
+
+    /// <summary>The event that asks to be held is being handled; it fails once <see cref="LetGo"/> is called.</summary>
+    public static Task Holding => Held.Task;
+
+    public static void LetGo() => Release.TrySetResult();
+
     public async Task HandleAsync(TenantCreated @event, NpgsqlTransaction transaction, CancellationToken cancellation)
     {
-        if (@event.RequestId == "poison")
+        if (@event.RequestId == "held")
+        {
+            Held.TrySetResult();
+            await Release.Task;
+        }
+
+        if (@event.RequestId is "poison" or "held")
         {
             throw new InvalidOperationException("This one can never be handled");
         }
