@@ -53,6 +53,9 @@ internal sealed class Message(string topic, ReadOnlyMemory<byte> payload, IMessa
     /// <summary>The minute that it counts for, in the quota of messages; 0 when it does not count.</summary>
     public long CountedIn { get; set; }
 
+    /// <summary>A level of the late messages' quota that it reached, to be told of with its commit.</summary>
+    public Crossing? Crossed { get; set; }
+
     /// <summary>A commit of it was tried, and nobody knows whether it went through.</summary>
     public bool InDoubt { get; set; }
 

@@ -1,4 +1,4 @@
-using EasySmart.BillingQuota.Quotas;
+using EasySmart.Contracts.Quotas;
 using FsCheck;
 using FsCheck.Fluent;
 

@@ -1,3 +1,5 @@
+using System.Text;
+using EasySmart.Contracts.Quotas;
 using EasySmart.Hosting;
 using EasySmart.Ingestion.Quotas;
 using EasySmart.Ingestion.Tenants;
@@ -40,6 +42,41 @@ public sealed class MinuteHost : IngestionHost
     /// <summary>Waits until a host knows.</summary>
     public static Task KnowsAsync(MinuteHost host, Guid tenant, int messages, bool blocked = false) => Eventually.TrueAsync(() => Task.FromResult(
         host.Services.GetRequiredService<TenantQuotas>().Find(tenant) is { } quota && quota.QuotaMsgsPerMin == messages && quota.StorageBlocked == blocked));
+
+    /// <summary>The percentages that were told of a limit of the device, in their order.</summary>
+    public async Task<string> ToldAsync(TestOwner.Device device, string limit = QuotaLimits.MessagesPerMinute) => await ScalarAsync<string>(
+        """
+        SELECT string_agg(body ->> 'Percent', ' ' ORDER BY occurred_at) FROM outbox
+        WHERE type LIKE '%QuotaExceeded' AND body ->> 'DeviceId' = $1 AND body ->> 'TenantId' = $2 AND body ->> 'Limit' = $3
+        """,
+        $"{device.DeviceId}", $"{device.TenantId}", limit) ?? "";
+
+    /// <summary>The audit records of the device, by their names and severities and in their order.</summary>
+    public async Task<string> AuditedAsync(TestOwner.Device device) => await ScalarAsync<string>(
+        """
+        SELECT string_agg(body ->> 'EventType' || ' ' || (body ->> 'Severity'), ', ' ORDER BY occurred_at) FROM outbox
+        WHERE type LIKE '%AuditRecorded' AND body ->> 'DeviceId' = $1
+        """,
+        $"{device.DeviceId}") ?? "";
+
+    public async Task<HttpResponseMessage> SendAsync(TestOwner.Device device, string payload, string query = "")
+    {
+        using var client = As(null, permissions: "telemetry:write");
+        return await client.PostAsync($"/telemetry{query}", Json(Body(device, payload)), TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Sends a message that is to be answered with <paramref name="status"/>. Returns the answer's body.</summary>
+    public async Task<string> PostAsync(TestOwner.Device device, string payload, int status, string query = "")
+    {
+        using var answer = await SendAsync(device, payload, query);
+        var text = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.True((int)answer.StatusCode == status, $"{(int)answer.StatusCode}: {text}");
+        return text;
+    }
+
+    public static string Body(TestOwner.Device device, string payload) => $$"""{"topic":"{{device.Topic()}}","payload":{{payload}}}""";
+
+    public static StringContent Json(string body) => new(body, Encoding.UTF8, "application/json");
 
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {

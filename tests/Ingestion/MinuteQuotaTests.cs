@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using EasySmart.Contracts.Quotas;
 using EasySmart.Hosting;
 using EasySmart.Ingestion.Quotas;
 using Microsoft.Extensions.DependencyInjection;
@@ -50,22 +51,22 @@ public sealed class MinuteQuotaTests(MinuteHost host) : IClassFixture<MinuteHost
     {
         await host.LimitAsync(_tenant, 2);
         var device = host.Owner.Put(_tenant);
-        await PostAsync(host, device, "1", 200);
-        await PostAsync(host, device, "2", 200);
+        await host.PostAsync(device, "1", 200);
+        await host.PostAsync(device, "2", 200);
         // What is refused anyway counts for nothing.
-        await PostAsync(host, device, "\"\\u0000\"", 400);
-        using (var answer = await SendAsync(host, device, "3"))
+        await host.PostAsync(device, "\"\\u0000\"", 400);
+        using (var answer = await host.SendAsync(device, "3"))
         {
             var envelope = await Envelope.AssertAsync(answer, 429, "quota_exceeded");
             Assert.Equal("""{"limit":"messages_per_minute","max":2,"used":2,"window_seconds":60}""", envelope.GetProperty("details").GetRawText());
             Assert.Equal(TimeSpan.FromSeconds(59), answer.Headers.RetryAfter!.Delta);
         }
 
-        var recorded = await PostAsync(host, device, "4", 200, "?on_limit=record");
+        var recorded = await host.PostAsync(device, "4", 200, "?on_limit=record");
         Assert.Equal($$"""{"success":true,"device_id":"{{device.DeviceId}}","slot":0}""", recorded);
         Assert.Equal((2, "bad_text=1 quota_messages=2"), (await host.ReadingsOfAsync(device), await host.RejectionsOfAsync(device)));
         host.NextMinute();
-        await PostAsync(host, device, "5", 200);
+        await host.PostAsync(device, "5", 200);
     }
 
     [Fact]
@@ -76,15 +77,15 @@ public sealed class MinuteQuotaTests(MinuteHost host) : IClassFixture<MinuteHost
         var old = DateTimeOffset.UtcNow.AddMinutes(-10).ToUnixTimeMilliseconds();
         for (var i = 0; i < 4; i++)
         {
-            await PostAsync(host, device, $$"""{"ts":{{old + i}},"value":1}""", 200);
+            await host.PostAsync(device, $$"""{"ts":{{old + i}},"value":1}""", 200);
         }
 
         var now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
         var series = (int first) => $"[{string.Join(',', Enumerable.Range(first, 10).Select(i => $$"""{"ts":{{now - i}},"value":1}"""))}]";
-        await PostAsync(host, device, series(0), 200);
-        await PostAsync(host, device, series(10), 200);
-        await PostAsync(host, device, series(20), 429);
-        await PostAsync(host, device, $$"""{"ts":{{old - 1}},"value":1}""", 200);
+        await host.PostAsync(device, series(0), 200);
+        await host.PostAsync(device, series(10), 200);
+        await host.PostAsync(device, series(20), 429);
+        await host.PostAsync(device, $$"""{"ts":{{old - 1}},"value":1}""", 200);
         Assert.Equal((25, "quota_messages=1"), (await host.ReadingsOfAsync(device), await host.RejectionsOfAsync(device)));
     }
 
@@ -94,28 +95,30 @@ public sealed class MinuteQuotaTests(MinuteHost host) : IClassFixture<MinuteHost
         await host.LimitAsync(_tenant, 1);
         var device = host.Owner.Put(_tenant);
         var old = DateTimeOffset.UtcNow.AddMinutes(-10).ToUnixTimeMilliseconds();
-        var late = (int first, int count) => $"[{string.Join(',', Enumerable.Range(first, count).Select(i => Body(device, $$"""{"ts":{{old - i}},"value":1}""")))}]";
+        var late = (int first, int count) => $"[{string.Join(',', Enumerable.Range(first, count).Select(i => MinuteHost.Body(device, $$"""{"ts":{{old - i}},"value":1}""")))}]";
         using var client = host.As(null, permissions: "telemetry:write");
         var sent = 0;
         for (; sent < Backlog.Most(1); sent += 10_000)
         {
-            using var taken = await client.PostAsync("/telemetry/batch", Json(late(sent, 10_000)), Cancellation);
+            using var taken = await client.PostAsync("/telemetry/batch", MinuteHost.Json(late(sent, 10_000)), Cancellation);
             taken.EnsureSuccessStatusCode();
         }
 
         Assert.Equal(50_000, sent);
         Assert.Equal((43_200, $"quota_late_messages={50_000 - 43_200}"), (await host.ReadingsOfAsync(device), await host.RejectionsOfAsync(device)));
-        using (var answer = await SendAsync(host, device, $$"""{"ts":{{old - sent}},"value":1}"""))
+        using (var answer = await host.SendAsync(device, $$"""{"ts":{{old - sent}},"value":1}"""))
         {
             var envelope = await Envelope.AssertAsync(answer, 429, "quota_exceeded");
             Assert.Equal("""{"limit":"late_messages","max":43200,"used":43200,"window_seconds":2592000}""", envelope.GetProperty("details").GetRawText());
             Assert.Equal(TimeSpan.FromSeconds(60), answer.Headers.RetryAfter!.Delta);
         }
 
-        await PostAsync(host, device, "1", 200);
+        await host.PostAsync(device, "1", 200);
         host.NextMinute();
-        await PostAsync(host, device, $$"""{"ts":{{old - sent}},"value":1}""", 200);
-        await PostAsync(host, device, $$"""{"ts":{{old - sent - 1}},"value":1}""", 429);
+        await host.PostAsync(device, $$"""{"ts":{{old - sent}},"value":1}""", 200);
+        await host.PostAsync(device, $$"""{"ts":{{old - sent - 1}},"value":1}""", 429);
+        Assert.Equal("80 100", await host.ToldAsync(device, QuotaLimits.LateMessages));
+        Assert.Equal("quota.late_messages_warning warning, quota.late_messages_exceeded critical, quota.messages_exceeded critical", await host.AuditedAsync(device));
     }
 
     [Fact]
@@ -123,19 +126,19 @@ public sealed class MinuteQuotaTests(MinuteHost host) : IClassFixture<MinuteHost
     {
         await host.LimitAsync(_tenant, 1);
         var device = host.Owner.Put(_tenant);
-        await PostAsync(host, device, "1", 200);
-        await PostAsync(host, device, "2", 429);
+        await host.PostAsync(device, "1", 200);
+        await host.PostAsync(device, "2", 429);
         await host.LimitAsync(_tenant, 3);
-        await PostAsync(host, device, "3", 200);
-        await PostAsync(host, device, "4", 200);
-        await PostAsync(host, device, "5", 429);
+        await host.PostAsync(device, "3", 200);
+        await host.PostAsync(device, "4", 200);
+        await host.PostAsync(device, "5", 429);
         // The device's state changes, and its minute goes on.
         await TellAsync(host.Owner.Put(_tenant, id: device.DeviceId));
-        await PostAsync(host, device, "6", 429);
+        await host.PostAsync(device, "6", 429);
         await host.LimitAsync(_tenant, 0);
         for (var i = 0; i < 10; i++)
         {
-            await PostAsync(host, device, $"{i}", 200);
+            await host.PostAsync(device, $"{i}", 200);
         }
     }
 
@@ -144,20 +147,20 @@ public sealed class MinuteQuotaTests(MinuteHost host) : IClassFixture<MinuteHost
     {
         await host.LimitAsync(_tenant, 0, 3, blockedAt: 3_100_000);
         var device = host.Owner.Put(_tenant);
-        using (var answer = await SendAsync(host, device, "1"))
+        using (var answer = await host.SendAsync(device, "1"))
         {
             var envelope = await Envelope.AssertAsync(answer, 429, "quota_exceeded");
             Assert.Equal("""{"limit":"storage_mb","max":3,"used":3,"window_seconds":0}""", envelope.GetProperty("details").GetRawText());
             Assert.Equal(TimeSpan.FromSeconds(3600), answer.Headers.RetryAfter!.Delta);
         }
 
-        await PostAsync(host, device, "1", 200, "?on_limit=record");
-        await PostAsync(host, device, $$"""{"ts":{{DateTimeOffset.UtcNow.AddHours(-1).ToUnixTimeMilliseconds()}},"value":1}""", 429);
+        await host.PostAsync(device, "1", 200, "?on_limit=record");
+        await host.PostAsync(device, $$"""{"ts":{{DateTimeOffset.UtcNow.AddHours(-1).ToUnixTimeMilliseconds()}},"value":1}""", 429);
         await host.Broker.PublishAsync((device.Topic(), "2"));
         await Eventually.TrueAsync(async () => await host.RejectionsOfAsync(device) == "quota_storage=4");
         Assert.Equal(0, await host.ReadingsOfAsync(device));
         await host.LimitAsync(_tenant, 0, 4);
-        await PostAsync(host, device, "3", 200);
+        await host.PostAsync(device, "3", 200);
     }
 
     [Fact]
@@ -165,20 +168,20 @@ public sealed class MinuteQuotaTests(MinuteHost host) : IClassFixture<MinuteHost
     {
         await host.LimitAsync(_tenant, 2);
         var device = host.Owner.Put(_tenant);
-        var items = $"[{string.Join(',', Enumerable.Range(0, 3).Select(i => Body(device, $"{i}")))}]";
+        var items = $"[{string.Join(',', Enumerable.Range(0, 3).Select(i => MinuteHost.Body(device, $"{i}")))}]";
         using var client = host.As(null, permissions: "telemetry:write");
-        using (var answer = await client.PostAsync("/telemetry/batch", Json(items), Cancellation))
+        using (var answer = await client.PostAsync("/telemetry/batch", MinuteHost.Json(items), Cancellation))
         {
             var told = JsonSerializer.Deserialize<JsonElement>(await answer.Content.ReadAsStringAsync(Cancellation));
             Assert.Equal((HttpStatusCode.OK, 2, 1), (answer.StatusCode, told.GetProperty("accepted").GetInt32(), told.GetProperty("rejected").GetInt32()));
             Assert.Equal(("quota_exceeded", "quota_messages"), (told.GetProperty("errors")[0].GetProperty("code").GetString(), told.GetProperty("errors")[0].GetProperty("reason").GetString()));
         }
 
-        using var refused = await client.PostAsync("/telemetry/batch", Json(items), Cancellation);
+        using var refused = await client.PostAsync("/telemetry/batch", MinuteHost.Json(items), Cancellation);
         var envelope = await Envelope.AssertAsync(refused, 429, "quota_exceeded");
         Assert.Equal(("messages_per_minute", 59), (envelope.GetProperty("details").GetProperty("limit").GetString(), refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds));
         // One of them is wrong in another way.
-        using var mixed = await client.PostAsync("/telemetry/batch", Json($"[{Body(device, "1")},7]"), Cancellation);
+        using var mixed = await client.PostAsync("/telemetry/batch", MinuteHost.Json($"[{MinuteHost.Body(device, "1")},7]"), Cancellation);
         Assert.Equal(HttpStatusCode.OK, mixed.StatusCode);
         Assert.Equal((2, "quota_messages=5"), (await host.ReadingsOfAsync(device), await host.RejectionsOfAsync(device)));
     }
@@ -197,7 +200,7 @@ public sealed class MinuteQuotaTests(MinuteHost host) : IClassFixture<MinuteHost
         {
             for (var i = 0; i < Max; i++)
             {
-                using var answer = await SendAsync(instance, device, $"{i}");
+                using var answer = await instance.SendAsync(device, $"{i}");
                 Interlocked.Add(ref taken, answer.StatusCode == HttpStatusCode.OK ? 1 : 0);
             }
         }));
@@ -206,47 +209,12 @@ public sealed class MinuteQuotaTests(MinuteHost host) : IClassFixture<MinuteHost
         Assert.InRange(taken, Max, Max + Max / 8 + 1);
         Assert.Equal(taken, await host.ReadingsOfAsync(device));
         Assert.Equal(taken, await host.ScalarAsync<long>("SELECT messages FROM device_minutes WHERE device_id = $1", device.DeviceId));
-        Assert.Equal("80 100", await ToldAsync(device));
+        Assert.Equal("80 100", await host.ToldAsync(device));
 
         await using var third = await new MinuteHost { Inherited = host.Database, Clock = host.Clock }.StartAsync();
-        await PostAsync(third, device, "1", 429);
+        await third.PostAsync(device, "1", 429);
         host.NextMinute();
-        await PostAsync(third, device, "1", 200);
-    }
-
-    [Fact]
-    public async Task Eighty_and_a_hundred_percent_are_told_once_and_again_after_a_minute_below()
-    {
-        await host.LimitAsync(_tenant, 20);
-        var device = host.Owner.Put(_tenant);
-        foreach (var (messages, told) in new[]
-        {
-            (15, ""), (16, "80"), (20, "80 100"), (25, "80 100"), (19, "80 100"), (18, "80 100"), (20, "80 100 100"), (14, "80 100 100"),
-            (16, "80 100 100 80"), (15, "80 100 100 80"), (16, "80 100 100 80"), (0, "80 100 100 80"), (16, "80 100 100 80 80"),
-        })
-        {
-            for (var i = 0; i < messages; i++)
-            {
-                await PostAsync(host, device, $"{i}", i < 20 ? 200 : 429);
-            }
-
-            Assert.Equal(told, await ToldAsync(device));
-            host.NextMinute();
-        }
-
-        Assert.Equal(
-            "quota.messages_warning warning quota.messages_exceeded critical",
-            await host.ScalarAsync<string>(
-                """
-                SELECT string_agg(e, ' ') FROM (
-                    SELECT body ->> 'EventType' || ' ' || (body ->> 'Severity') AS e FROM outbox
-                    WHERE type LIKE '%AuditRecorded' AND body ->> 'DeviceId' = $1 ORDER BY occurred_at LIMIT 2) first
-                """,
-                $"{device.DeviceId}"));
-        Assert.Equal(
-            $$"""{"max": 20, "used": 16, "limit": "messages_per_minute", "percent": 80}""",
-            await host.ScalarAsync<string>(
-                "SELECT (body -> 'Metadata')::text FROM outbox WHERE type LIKE '%AuditRecorded' AND body ->> 'DeviceId' = $1 ORDER BY occurred_at LIMIT 1", $"{device.DeviceId}"));
+        await third.PostAsync(device, "1", 200);
     }
 
     [Fact]
@@ -256,7 +224,7 @@ public sealed class MinuteQuotaTests(MinuteHost host) : IClassFixture<MinuteHost
         var device = host.Owner.Put(_tenant);
         for (var i = 0; i < 5; i++)
         {
-            await PostAsync(host, device, "1", i < 4 ? 200 : 429);
+            await host.PostAsync(device, "1", i < 4 ? 200 : 429);
         }
 
         await host.ScalarAsync<int>("INSERT INTO tenant_stored VALUES ($1, 1, 8500000) ON CONFLICT (tenant_id) DO UPDATE SET bytes = 8500000", _tenant);
@@ -291,30 +259,5 @@ public sealed class MinuteQuotaTests(MinuteHost host) : IClassFixture<MinuteHost
             await Eventually.TrueAsync(() => Task.FromResult(
                 instance.Services.GetRequiredService<Devices.DeviceDirectory>().Find(device.DeviceId)?.Version == device.Version));
         }
-    }
-
-    private async Task<string> ToldAsync(TestOwner.Device device) => await host.ScalarAsync<string>(
-        """
-        SELECT string_agg(body ->> 'Percent', ' ' ORDER BY occurred_at) FROM outbox
-        WHERE type LIKE '%QuotaExceeded' AND body ->> 'DeviceId' = $1 AND body ->> 'TenantId' = $2 AND body ->> 'Limit' = 'messages_per_minute'
-        """,
-        $"{device.DeviceId}", $"{device.TenantId}") ?? "";
-
-    private static string Body(TestOwner.Device device, string payload) => $$"""{"topic":"{{device.Topic()}}","payload":{{payload}}}""";
-
-    private static StringContent Json(string body) => new(body, Encoding.UTF8, "application/json");
-
-    private static async Task<HttpResponseMessage> SendAsync(MinuteHost to, TestOwner.Device device, string payload, string query = "")
-    {
-        using var client = to.As(null, permissions: "telemetry:write");
-        return await client.PostAsync($"/telemetry{query}", Json(Body(device, payload)), Cancellation);
-    }
-
-    private static async Task<string> PostAsync(MinuteHost to, TestOwner.Device device, string payload, int status, string query = "")
-    {
-        using var answer = await SendAsync(to, device, payload, query);
-        var text = await answer.Content.ReadAsStringAsync(Cancellation);
-        Assert.True((int)answer.StatusCode == status, $"{(int)answer.StatusCode}: {text}");
-        return text;
     }
 }

@@ -1,3 +1,4 @@
+using EasySmart.Contracts.Quotas;
 using EasySmart.Ingestion.Quotas;
 using FsCheck;
 using FsCheck.Fluent;
@@ -53,7 +54,7 @@ public sealed class MinuteWindowTests
                 now += minutes * 60 * Second;
                 (earliest, latest) = (Math.Min(earliest, now), Math.Max(latest, now));
                 var free = Backlog.Most(run.Quota) - backlog.At(now, run.Quota).Used;
-                var more = Enumerable.Range(0, count).LongCount(_ => backlog.TryTake(now, run.Quota));
+                var more = Enumerable.Range(0, count).LongCount(_ => backlog.TryTake(now, run.Quota, out var _));
                 Assert.Equal(Math.Min(count, Math.Max(0, free)), more);
                 Assert.True((taken += more) <= Backlog.Most(run.Quota) + run.Quota * ((latest - earliest) / (60 * Second)));
             }
@@ -88,7 +89,7 @@ public sealed class MinuteWindowTests
                     if (windows[i].Due(minute, hand[i], 0, now, run.Max) is { } due)
                     {
                         table += due.Taken;
-                        windows[i].Written(new MinuteRow(minute, table, 0, QuotaLevel.Of(table, run.Max)), due, now);
+                        windows[i].Written(new MinuteRow(minute, table, 0, QuotaLevel.Next(QuotaLevel.None, table, run.Max)), due, now);
                     }
                     else
                     {

@@ -5,7 +5,6 @@ using EasySmart.Ingestion.Batches;
 using EasySmart.Ingestion.Webhook;
 using EasySmart.ServiceDefaults.Auth;
 using Microsoft.Extensions.DependencyInjection;
-using Npgsql;
 
 namespace EasySmart.Ingestion.Tests;
 
@@ -42,9 +41,9 @@ public sealed class WebhookFaultTests
         using var commits = new Commits(host);
         var device = host.Owner.Put(_tenant);
         Assert.Equal(200, await PostAsync(host, device, 0));
-        await using var stop = await CommitsStopAsync(host);
+        await using var stop = await HeldCommits.BeginAsync(host);
         var held = PostAsync(host, device, 1);
-        await HeldAsync(host);
+        await stop.ReachedAsync();
         var others = Enumerable.Range(2, 50).Select(value => PostAsync(host, device, value)).ToArray();
         var lanes = host.Services.GetRequiredService<Lanes>();
         await Eventually.TrueAsync(() => Task.FromResult(lanes.Live.Count == 50));
@@ -64,9 +63,9 @@ public sealed class WebhookFaultTests
         await using var host = await new ScriptedHost { Special = { [Patience] = "00:00:00.1" } }.StartAsync();
         var device = host.Owner.Put(_tenant);
         await Eventually.TrueAsync(async () => await PostAsync(host, device, 0) == 200);
-        await using var stop = await CommitsStopAsync(host);
+        await using var stop = await HeldCommits.BeginAsync(host);
         var held = PostAsync(host, device, 1);
-        await HeldAsync(host);
+        await stop.ReachedAsync();
         // This one is in no commit's hand.
         Assert.Equal(503, await PostAsync(host, device, 2));
         Assert.False(held.IsCompleted);
@@ -82,7 +81,7 @@ public sealed class WebhookFaultTests
         await using var host = await new ScriptedHost { Special = { [Patience] = "00:00:25", ["Ingestion:HeldBytes"] = "131072" } }.StartAsync();
         var device = host.Owner.Put(_tenant);
         Assert.Equal(200, await PostAsync(host, device, 0));
-        await using var stop = await CommitsStopAsync(host);
+        await using var stop = await HeldCommits.BeginAsync(host);
         var large = $$"""{"topic":"{{device.Topic(1)}}","payload":"{{new string('x', 60_000)}}"}""";
         var answers = Enumerable.Range(0, 10).Select(_ => PostAsync(host, large)).ToArray();
         await Eventually.TrueAsync(() => Task.FromResult(answers.Count(answer => answer.IsCompleted) == 8));
@@ -112,9 +111,9 @@ public sealed class WebhookFaultTests
         await using var host = await new ScriptedHost { Special = { [Patience] = "00:00:25" } }.StartAsync();
         var device = host.Owner.Put(_tenant);
         Assert.Equal(200, await PostAsync(host, device, 0));
-        await using var stop = await CommitsStopAsync(host);
+        await using var stop = await HeldCommits.BeginAsync(host);
         var held = PostAsync(host, device, 1);
-        await HeldAsync(host);
+        await stop.ReachedAsync();
         using var gone = new CancellationTokenSource();
         var (reception, delivery) = (host.Services.GetRequiredService<Reception>(), new Delivery());
         var platform = new Caller(CallerKind.ApiKey, Guid.CreateVersion7(), null, null, null, [Permissions.TelemetryWrite], "x", null, null);
@@ -135,9 +134,9 @@ public sealed class WebhookFaultTests
         var host = await new ScriptedHost { Inherited = before.Database, Special = { [Patience] = "00:00:25" } }.StartAsync();
         var device = host.Owner.Put(_tenant);
         Assert.Equal(200, await PostAsync(host, device, 0));
-        var stop = await CommitsStopAsync(host);
+        var stop = await HeldCommits.BeginAsync(host);
         var held = PostAsync(host, device, 1);
-        await HeldAsync(host);
+        await stop.ReachedAsync();
         var queued = PostAsync(host, device, 2);
         await Eventually.TrueAsync(() => Task.FromResult(host.Services.GetRequiredService<Lanes>().Live.Count == 1));
         var stopping = host.DisposeAsync();
@@ -199,29 +198,6 @@ public sealed class WebhookFaultTests
 
     private static Task<string?> StoredAsync(ScriptedHost host, TestOwner.Device device) => host.ScalarAsync<string>(
         "SELECT string_agg(value::text, ' ' ORDER BY value) FROM readings WHERE device_id = $1", device.DeviceId);
-
-    /// <summary>Until it is disposed of, a commit that is begun does not come to its end.</summary>
-    private static async Task<Stop> CommitsStopAsync(ScriptedHost host)
-    {
-        var source = NpgsqlDataSource.Create(host.Database.ForSuperuser());
-        var connection = await source.OpenConnectionAsync(Cancellation);
-        var transaction = await connection.BeginTransactionAsync(Cancellation);
-        await using var command = new NpgsqlCommand("LOCK TABLE latest IN EXCLUSIVE MODE", connection, transaction);
-        await command.ExecuteNonQueryAsync(Cancellation);
-        return new Stop(source, transaction);
-    }
-
-    private static Task HeldAsync(ScriptedHost host) => Eventually.TrueAsync(async () => await host.ScalarAsync<long>(
-        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'latest'::regclass") > 0);
-
-    private sealed class Stop(NpgsqlDataSource source, NpgsqlTransaction transaction) : IAsyncDisposable
-    {
-        public async ValueTask DisposeAsync()
-        {
-            await transaction.DisposeAsync();
-            await source.DisposeAsync();
-        }
-    }
 
     /// <summary>How many messages each commit of this host had.</summary>
     private sealed class Commits : IDisposable

@@ -1,3 +1,5 @@
+using EasySmart.Contracts.Quotas;
+
 namespace EasySmart.BillingQuota.Quotas;
 
 /// <summary>A limit, explained. A 429 that comes of it names the same.</summary>

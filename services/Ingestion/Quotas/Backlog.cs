@@ -1,3 +1,4 @@
+using EasySmart.Contracts.Quotas;
 using EasySmart.Ingestion.Parsing;
 
 namespace EasySmart.Ingestion.Quotas;
@@ -15,6 +16,7 @@ internal sealed class Backlog
 
     // Of the minutes before, the quota is used.
     private long _usedUntil;
+    private int _level;
 
     /// <summary>Length of its window.</summary>
     public const int Seconds = (int)(Length / 1_000_000);
@@ -22,8 +24,10 @@ internal sealed class Backlog
     /// <summary>Counts a message, unless there is no quota left for it.</summary>
     /// <param name="now">The time.</param>
     /// <param name="quota">Messages a minute; 0 is without limit.</param>
-    public bool TryTake(long now, int quota)
+    /// <param name="crossed">How far up it is used now, in percent, if that is to be told of; else 0.</param>
+    public bool TryTake(long now, int quota, out int crossed)
     {
+        crossed = 0;
         if (quota == 0)
         {
             return true;
@@ -32,13 +36,17 @@ internal sealed class Backlog
         lock (_lock)
         {
             var next = Math.Max(_usedUntil, now - Length) + Each(quota);
-            if (next > now)
+            var fits = next <= now;
+            if (fits)
             {
-                return false;
+                _usedUntil = next;
             }
 
-            _usedUntil = next;
-            return true;
+            var most = Most(quota);
+            var level = QuotaLevel.Next(_level, fits ? UsedAt(now, quota) : most, most);
+            crossed = level > _level ? level : 0;
+            _level = level;
+            return fits;
         }
     }
 
@@ -47,7 +55,7 @@ internal sealed class Backlog
     {
         lock (_lock)
         {
-            return quota > 0 && _usedUntil - (now - Length) is var used and > 0 ? (used / Each(quota), ReadingTime.Of(now + used)) : (0, null);
+            return quota > 0 && UsedAt(now, quota) is var used and > 0 ? (used, ReadingTime.Of(_usedUntil + Length)) : (0, null);
         }
     }
 
@@ -56,6 +64,8 @@ internal sealed class Backlog
 
     /// <summary>Seconds until the quota allows one more.</summary>
     public static int RetrySeconds(int quota) => (int)Math.Ceiling(Each(quota) / 1e6);
+
+    private long UsedAt(long now, int quota) => Math.Max(0, _usedUntil - (now - Length)) / Each(quota);
 
     private static long Each(int quota) => Math.Max(1, MinuteWindow.Micros / quota);
 }

@@ -1,3 +1,4 @@
+using EasySmart.Contracts.Quotas;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Parsing;
 using EasySmart.Ingestion.Tenants;
@@ -13,11 +14,16 @@ internal sealed class MinuteTally(TenantQuotas quotas, DateTimeOffset now)
     private readonly long _now = ReadingTime.Micros(now);
     private Entry[] _due = [];
 
-    /// <summary>Where a device's count came to 80 or to 100 percent of the quota, to be told in this commit.</summary>
+    /// <summary>Where a device's count, of a minute or of late messages, came to 80 or to 100 percent of the quota, to be told in this commit.</summary>
     public IReadOnlyList<Crossing> Crossings => _crossings;
 
     public void Add(Message message)
     {
+        if (message.Crossed is { } crossing)
+        {
+            _crossings.Add(crossing);
+        }
+
         if (message.CountedIn == 0)
         {
             return;
@@ -81,11 +87,12 @@ internal sealed class MinuteTally(TenantQuotas quotas, DateTimeOffset now)
         {
             var entry = _devices[reader.GetGuid(0)];
             var (messages, told) = (reader.GetInt64(1), reader.GetInt16(3));
-            var level = Math.Max(told, QuotaLevel.Of(messages, entry.Max));
-            entry.Row = new MinuteRow(entry.Minute, messages, reader.GetInt64(2), level);
-            if (level > told)
+            var now = (Level: QuotaLevel.Next(QuotaLevel.None, messages, entry.Max), Used: messages);
+            var (level, used) = entry.Device.Minute.Untold is var before && before.Level > now.Level ? before : now;
+            entry.Row = new MinuteRow(entry.Minute, messages, reader.GetInt64(2), Math.Max(told, level));
+            if (level > told && entry.Max > 0)
             {
-                _crossings.Add(new Crossing(entry.Device.TenantId!.Value, entry.Device.Id, level, entry.Max, messages));
+                _crossings.Add(new Crossing(entry.Device.TenantId!.Value, entry.Device.Id, QuotaLimits.MessagesPerMinute, level, entry.Max, used));
             }
         }
     }

@@ -1,3 +1,4 @@
+using EasySmart.Contracts.Quotas;
 using EasySmart.Ingestion.Parsing;
 
 namespace EasySmart.Ingestion.Quotas;
@@ -21,19 +22,30 @@ internal sealed class MinuteWindow
     /// <summary>Ours are written when they are this part of what the quota leaves, and once a second: so much at most the others do not know of.</summary>
     public const int Share = 8;
 
-    private const long Second = 1_000_000;
     /// <summary>A minute's length.</summary>
     public const long Micros = Seconds * Second;
+
+    private const long Second = 1_000_000;
     private readonly Lock _lock = new();
     private long _minute;
-    private Count _taken;
-    private Count _refused;
+    private MinuteCount _taken;
+    private MinuteCount _refused;
     private long _writtenAt;
     private int _level;
+    private (int Level, long Used) _untold;
+    private WaitedMessages _waited;
 
-    // Taken of the outage with that number beside the minutes.
-    private int _waitedIn;
-    private long _waited;
+    /// <summary>What the minute before came to, in percent and messages, when it ended before a commit could tell of that; 0 when there is nothing to tell.</summary>
+    public (int Level, long Used) Untold
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _untold;
+            }
+        }
+    }
 
     /// <summary>
     /// Counts a message, as taken, or as refused when there are <paramref name="max"/> already; 0 is without limit. One that may have waited
@@ -47,11 +59,11 @@ internal sealed class MinuteWindow
             // A clock that was a little ahead has begun the minute; one that was set back begins it again.
             if (now / Micros is var minute && (minute > _minute || minute < _minute - 1))
             {
-                (_minute, _taken, _refused, _level) = (minute, default, default, 0);
+                Begin(minute, max);
             }
 
             taken = max == 0 || _taken.Total < max;
-            if (!taken && outages.Recent() is { } outage && HasWaited(outage, max))
+            if (!taken && outages.Recent() is { } outage && _waited.TryTake(outage, max))
             {
                 taken = true;
                 return (0, _taken.Total);
@@ -93,7 +105,7 @@ internal sealed class MinuteWindow
         {
             var fresh = _taken.Unwritten + taken;
             var isDue = now / Second != _writtenAt || (max > 0 && fresh > 0
-                && (fresh * Share >= max - _taken.Total || QuotaLevel.Of(_taken.Total, max) > _level));
+                && (fresh * Share >= max - _taken.Total || QuotaLevel.Next(QuotaLevel.None, _taken.Total, max) > _level));
             return minute == _minute && isDue ? (fresh, _refused.Unwritten + refused) : null;
         }
     }
@@ -116,6 +128,11 @@ internal sealed class MinuteWindow
     {
         lock (_lock)
         {
+            if (row.Level >= _untold.Level)
+            {
+                _untold = default;
+            }
+
             if (row.Minute == _minute)
             {
                 _taken.Write(added.Taken, row.Messages);
@@ -137,20 +154,15 @@ internal sealed class MinuteWindow
         }
     }
 
-    private bool HasWaited(Outage outage, long max)
+    private void Begin(long minute, long max)
     {
-        if (outage.Number != _waitedIn)
+        // Its last messages may be on their way to a commit, which will not be about this minute any more.
+        if (QuotaLevel.Next(QuotaLevel.None, _taken.Total, max) is var level && level > Math.Max(_level, _untold.Level))
         {
-            (_waitedIn, _waited) = (outage.Number, 0);
+            _untold = (level, _taken.Total);
         }
 
-        if (_waited >= outage.MostWaited(max))
-        {
-            return false;
-        }
-
-        _waited++;
-        return true;
+        (_minute, _taken, _refused, _level) = (minute, default, default, 0);
     }
 
     /// <summary>The end of a minute.</summary>
@@ -161,28 +173,4 @@ internal sealed class MinuteWindow
 
     /// <summary>And back.</summary>
     public static long MinuteOf(DateTime time) => ReadingTime.Micros(time) / Micros;
-
-    private struct Count
-    {
-        /// <summary>By this instance, committed or on the way.</summary>
-        public long Own;
-
-        /// <summary>Of those: in the table.</summary>
-        public long InTable;
-
-        /// <summary>Of those: committed, and not in the table.</summary>
-        public long Unwritten;
-
-        /// <summary>In the table and not ours.</summary>
-        public long Others;
-
-        public readonly long Total => Own + Others;
-
-        public void Write(long added, long total)
-        {
-            InTable += added;
-            Unwritten = 0;
-            Others = Math.Max(0, total - InTable);
-        }
-    }
 }

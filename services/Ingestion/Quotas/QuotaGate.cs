@@ -35,13 +35,7 @@ internal sealed class QuotaGate(Outages outages, TimeProvider clock)
         // What a device could not send for hours is not held against this minute.
         if (Lanes.IsLate(message))
         {
-            if (!message.Device!.Backlog.TryTake(ReadingTime.Micros(now), max))
-            {
-                var most = Backlog.Most(max);
-                Refuse(message, Rejections.QuotaLateMessages, new OverQuota(
-                    new LimitDetails(QuotaLimits.LateMessages, most, most, Backlog.Seconds), null, Backlog.RetrySeconds(max)));
-            }
-
+            PassLate(message, max, ReadingTime.Micros(now));
             return;
         }
 
@@ -51,6 +45,23 @@ internal sealed class QuotaGate(Outages outages, TimeProvider clock)
             var end = MinuteWindow.EndOf(message.CountedIn);
             Refuse(message, Rejections.QuotaMessages, new OverQuota(
                 new LimitDetails(QuotaLimits.MessagesPerMinute, max, messages, MinuteWindow.Seconds), end, (int)Math.Ceiling((end - now).TotalSeconds)));
+        }
+    }
+
+    private static void PassLate(Message message, int max, long now)
+    {
+        var (backlog, most) = (message.Device!.Backlog, Backlog.Most(max));
+        var fits = backlog.TryTake(now, max, out var crossed);
+        if (crossed > 0)
+        {
+            var used = fits ? backlog.At(now, max).Used : most;
+            message.Crossed = new Crossing(message.TenantId, message.DeviceId, QuotaLimits.LateMessages, crossed, most, used);
+        }
+
+        if (!fits)
+        {
+            Refuse(message, Rejections.QuotaLateMessages, new OverQuota(
+                new LimitDetails(QuotaLimits.LateMessages, most, most, Backlog.Seconds), null, Backlog.RetrySeconds(max)));
         }
     }
 

@@ -1,15 +1,18 @@
-namespace EasySmart.BillingQuota.Quotas;
+namespace EasySmart.Contracts.Quotas;
 
 /// <summary>
 /// How far a quota is used up, in the steps that are told of: 80 % and 100 %. A step is told of when it is reached, and again only after use
 /// was five percentage points below it, so that use that goes to and fro around a step is told of once.
 /// </summary>
-internal static class QuotaLevel
+public static class QuotaLevel
 {
+    /// <summary>No step is reached.</summary>
     public const int None = 0;
 
+    /// <summary>Percent.</summary>
     public const int Warning = 80;
 
+    /// <summary>Percent.</summary>
     public const int Full = 100;
 
     private const int Slack = 5;
