@@ -20,13 +20,7 @@ internal sealed partial class Roller(
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
-    // While a quarter is rolled up its readings are read from the heap: a breath between the pages leaves the processor to ingest.
-    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan LongestStep = TimeSpan.FromDays(1);
-
-    // Until when quarters have closed, and a transaction that began after it was seen. Those before it may hold readings of these quarters
-    // that have no mark.
-    private (DateTime Until, ulong Last)? _closed;
+    private readonly ClosedQuarters _closed = new(metrics, clock);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -39,8 +33,7 @@ internal sealed partial class Roller(
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                // A database that was brought back from an earlier day counts its transactions from there.
-                _closed = null;
+                _closed.Forget();
                 LogLater(exception.Message);
                 await Task.Delay(Pause, clock, stoppingToken);
             }
@@ -61,7 +54,7 @@ internal sealed partial class Roller(
         try
         {
             await RollDueAsync(connection, cancellation);
-            await RollClosedAsync(connection, cancellation);
+            await _closed.RollAsync(connection, cancellation);
         }
         finally
         {
@@ -82,112 +75,12 @@ internal sealed partial class Roller(
             // What is marked after the deletion stays, and is done the next time.
             await using var transaction = await connection.BeginTransactionAsync(cancellation);
             var due = await DueQuarters.TakeAsync(transaction, cancellation);
-            await RollUpAsync(due.Ranges, transaction, cancellation);
+            await SeriesRange.RollUpAsync(due.Ranges, transaction, cancellation);
             await transaction.CommitAsync(cancellation);
             taken = due.Marks;
             metrics.Corrected(due.Quarters);
         }
         while (taken == DueQuarters.Most);
-    }
-
-    private async Task RollClosedAsync(NpgsqlConnection connection, CancellationToken cancellation)
-    {
-        var (since, closed, oldest) = await ReadAsync(connection, cancellation);
-        metrics.RolledUntil(since);
-        if (since >= closed)
-        {
-            _closed = null;
-            return;
-        }
-
-        if (_closed is not { } seen || seen.Until <= since)
-        {
-            // A number of its own is above that of every open transaction. A snapshot's xmax is not: it is one above the last that has ended.
-            await using var number = new NpgsqlCommand("SELECT pg_current_xact_id()", connection);
-            _closed = (closed, (ulong)(await number.ExecuteScalarAsync(cancellation))!);
-            return;
-        }
-
-        if (oldest <= seen.Last)
-        {
-            // The next look will tell.
-            return;
-        }
-
-        while (since < seen.Until)
-        {
-            var until = seen.Until - since > LongestStep ? since + LongestStep : seen.Until;
-            await RollSeriesAsync(connection, since, until, cancellation);
-            await using var progress = new NpgsqlCommand("UPDATE rollup_progress SET rolled_until = $2 WHERE rolled_until = $1", connection)
-            {
-                Parameters = { new() { Value = since }, new() { Value = until } },
-            };
-            if (await progress.ExecuteNonQueryAsync(cancellation) == 0)
-            {
-                // Somebody has set it back.
-                return;
-            }
-
-            since = until;
-            metrics.RolledUntil(since);
-        }
-    }
-
-    private static async Task<(DateTime RolledUntil, DateTime Closed, ulong Oldest)> ReadAsync(NpgsqlConnection connection, CancellationToken cancellation)
-    {
-        await using var command = new NpgsqlCommand(
-            $"""
-            SELECT rolled_until, date_bin('15 minutes', clock_timestamp() - {LateQuarters.Open}, timestamptz 'epoch'),
-                pg_snapshot_xmin(pg_current_snapshot())
-            FROM rollup_progress
-            """,
-            connection);
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        await reader.ReadAsync(cancellation);
-        return (reader.GetDateTime(0), reader.GetDateTime(1), reader.GetFieldValue<ulong>(2));
-    }
-
-    /// <summary>Every series that can have a reading between two times: its latest is not before them.</summary>
-    private async Task RollSeriesAsync(NpgsqlConnection connection, DateTime since, DateTime until, CancellationToken cancellation)
-    {
-        SeriesRange? last = null;
-        while (true)
-        {
-            var page = await SeriesRange.ReadAsync(connection, since, until, last, cancellation);
-            await using var transaction = await connection.BeginTransactionAsync(cancellation);
-            await RollUpAsync(page, transaction, cancellation);
-            await transaction.CommitAsync(cancellation);
-            if (page.Count < SeriesRange.Most)
-            {
-                return;
-            }
-
-            last = page[^1];
-            await Task.Delay(Breath, clock, cancellation);
-        }
-    }
-
-    private static async Task RollUpAsync(IReadOnlyList<SeriesRange> ranges, NpgsqlTransaction transaction, CancellationToken cancellation)
-    {
-        if (ranges.Count == 0)
-        {
-            return;
-        }
-
-        await using var command = new NpgsqlCommand("SELECT roll_up($1, $2, $3, $4, $5)", transaction.Connection, transaction)
-        {
-            // A day of many busy series takes its time.
-            CommandTimeout = 600,
-            Parameters =
-            {
-                new() { Value = ranges.Select(r => r.Tenant).ToArray() },
-                new() { Value = ranges.Select(r => r.Device).ToArray() },
-                new() { Value = ranges.Select(r => r.Slot).ToArray() },
-                new() { Value = ranges.Select(r => r.Since).ToArray() },
-                new() { Value = ranges.Select(r => r.Until).ToArray() },
-            },
-        };
-        await command.ExecuteNonQueryAsync(cancellation);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Rollups are made later, and until then read from the readings: {Reason}")]

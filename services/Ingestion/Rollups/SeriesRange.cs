@@ -37,4 +37,28 @@ internal sealed record SeriesRange(Guid Tenant, Guid Device, short Slot, DateTim
 
         return series;
     }
+
+    /// <summary>Makes the rollups of these ranges anew from their readings.</summary>
+    public static async Task RollUpAsync(IReadOnlyList<SeriesRange> ranges, NpgsqlTransaction transaction, CancellationToken cancellation)
+    {
+        if (ranges.Count == 0)
+        {
+            return;
+        }
+
+        await using var command = new NpgsqlCommand("SELECT roll_up($1, $2, $3, $4, $5)", transaction.Connection, transaction)
+        {
+            // A day of many busy series takes its time.
+            CommandTimeout = 600,
+            Parameters =
+            {
+                new() { Value = ranges.Select(r => r.Tenant).ToArray() },
+                new() { Value = ranges.Select(r => r.Device).ToArray() },
+                new() { Value = ranges.Select(r => r.Slot).ToArray() },
+                new() { Value = ranges.Select(r => r.Since).ToArray() },
+                new() { Value = ranges.Select(r => r.Until).ToArray() },
+            },
+        };
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
 }
