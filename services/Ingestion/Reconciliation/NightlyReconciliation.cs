@@ -1,4 +1,3 @@
-using System.Data;
 using EasySmart.Contracts;
 using EasySmart.Contracts.Ingestion;
 using EasySmart.Ingestion.Retention;
@@ -17,7 +16,7 @@ namespace EasySmart.Ingestion.Reconciliation;
 internal sealed partial class NightlyReconciliation(
     [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, TimeProvider clock, ILogger<NightlyReconciliation> logger) : BackgroundService
 {
-    /// <summary>Held by who is at it. Any constant: advisory locks are per database.</summary>
+    /// <summary>Held by who is at it.</summary>
     internal const long Lock = 0x5265636F;
 
     /// <summary>Tenants in one event.</summary>
@@ -33,30 +32,15 @@ internal sealed partial class NightlyReconciliation(
     internal async Task<bool> ReconcileAsync(CancellationToken cancellation)
     {
         await using var connection = await database.OpenConnectionAsync(cancellation);
-        if (!await AskAsync(connection, null, $"SELECT pg_try_advisory_lock({Lock})", cancellation))
+        await using var turn = await SessionLock.TryTakeAsync(connection, Lock, cancellation);
+        var today = DateOnly.FromDateTime((clock.GetUtcNow() - DayBegins).UtcDateTime);
+        if (turn is null || !await AskAsync(connection, null, "SELECT day < $1 FROM reconciliation", cancellation, today))
         {
             return false;
         }
 
-        try
-        {
-            var today = DateOnly.FromDateTime((clock.GetUtcNow() - DayBegins).UtcDateTime);
-            if (!await AskAsync(connection, null, "SELECT day < $1 FROM reconciliation", cancellation, today))
-            {
-                return false;
-            }
-
-            var (at, counts, differences) = await CountAsync(connection, cancellation);
-            return await CommitAsync(connection, today, at, counts, differences, cancellation);
-        }
-        finally
-        {
-            // A connection in the pool would keep it. One that is broken has lost it.
-            if (connection.State == ConnectionState.Open)
-            {
-                await AskAsync(connection, null, $"SELECT pg_advisory_unlock({Lock})", CancellationToken.None);
-            }
-        }
+        var (at, counts, differences) = await CountAsync(connection, cancellation);
+        return await CommitAsync(connection, today, at, counts, differences, cancellation);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -1,4 +1,3 @@
-using System.Data;
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
 
@@ -14,7 +13,7 @@ internal sealed partial class Roller(
     TimeProvider clock,
     ILogger<Roller> logger) : BackgroundService
 {
-    /// <summary>Held by who is at it. Any constant: advisory locks are per database.</summary>
+    /// <summary>Held by who is at it.</summary>
     internal const long Lock = 0x526F6C6C;
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -44,27 +43,15 @@ internal sealed partial class Roller(
     internal async Task RollAsync(CancellationToken cancellation)
     {
         await using var connection = await database.OpenConnectionAsync(cancellation);
-        await using var take = new NpgsqlCommand($"SELECT pg_try_advisory_lock({Lock})", connection);
-        if (await take.ExecuteScalarAsync(cancellation) is not true)
+        await using var turn = await SessionLock.TryTakeAsync(connection, Lock, cancellation);
+        if (turn is null)
         {
             metrics.RolledUntil(null);
             return;
         }
 
-        try
-        {
-            await RollDueAsync(connection, cancellation);
-            await _closed.RollAsync(connection, cancellation);
-        }
-        finally
-        {
-            // A connection in the pool would keep it. One that is broken has lost it.
-            if (connection.State == ConnectionState.Open)
-            {
-                await using var release = new NpgsqlCommand($"SELECT pg_advisory_unlock({Lock})", connection);
-                await release.ExecuteNonQueryAsync(CancellationToken.None);
-            }
-        }
+        await RollDueAsync(connection, cancellation);
+        await _closed.RollAsync(connection, cancellation);
     }
 
     private async Task RollDueAsync(NpgsqlConnection connection, CancellationToken cancellation)
