@@ -36,6 +36,8 @@ public sealed class TwoInstancesTests(TwoInstancesTests.TwoInstances instances) 
     public async Task A_tenant_that_is_active_again_has_its_devices_back()
     {
         var device = await _host.Installer(_tenant).ProvisionAsync();
+        // Else what is waited for below may come of its not being known yet.
+        await _host.KnowsAsync(device);
         await _host.ScalarAsync<object>("INSERT INTO tenants VALUES ($1, 'suspended', 1)", _tenant);
         await _host.KnowsAsync(device, false);
         Assert.Equal("deny", await _host.Broker().ResultOfAsync(device.mqtt_username, device.device_secret));
