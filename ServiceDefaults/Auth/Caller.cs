@@ -51,7 +51,8 @@ public sealed record Caller(
     /// <summary>Lets minimal APIs hand a <see cref="Caller"/> to a handler.</summary>
     public static ValueTask<Caller> BindAsync(HttpContext context, ParameterInfo parameter) => ValueTask.FromResult(From(context));
 
-    internal static Caller From(HttpContext context)
+    /// <summary>Who is calling.</summary>
+    public static Caller From(HttpContext context)
     {
         var user = context.User;
         return new Caller(

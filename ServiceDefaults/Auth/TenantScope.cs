@@ -17,14 +17,17 @@ public readonly record struct TenantScope(Guid Id) : IEndpointParameterMetadataP
         builder.Metadata.Add(new TenantNamed());
 
     /// <summary>Lets minimal APIs hand a <see cref="TenantScope"/> to a handler.</summary>
+    public static ValueTask<TenantScope> BindAsync(HttpContext context, ParameterInfo parameter) => ValueTask.FromResult(From(context));
+
+    /// <summary>The tenant that a request works in.</summary>
     /// <exception cref="BadHttpRequestException">400: no tenant, or one that is not the caller's own.</exception>
-    public static ValueTask<TenantScope> BindAsync(HttpContext context, ParameterInfo parameter)
+    public static TenantScope From(HttpContext context)
     {
         var own = Caller.From(context).TenantId;
         var named = context.Request.Query["tenant_id"].ToString();
         if (named.Length == 0)
         {
-            return ValueTask.FromResult(new TenantScope(own ?? throw Bad("tenant_id is needed: this caller has no tenant of its own")));
+            return new TenantScope(own ?? throw Bad("tenant_id is needed: this caller has no tenant of its own"));
         }
 
         if (!Guid.TryParse(named, out var id) || (own is { } mine && mine != id))
@@ -32,7 +35,7 @@ public readonly record struct TenantScope(Guid Id) : IEndpointParameterMetadataP
             throw Bad("tenant_id is not a tenant that this caller works in");
         }
 
-        return ValueTask.FromResult(new TenantScope(id));
+        return new TenantScope(id);
     }
 
     private static BadHttpRequestException Bad(string message) => new(message, new InvalidTenantException(message));

@@ -36,6 +36,7 @@ public static class ReplicaExtensions
     {
         builder.Services.AddHttpClient();
         builder.Services.AddSingleton(replica);
+        builder.Services.AddSingleton<ReplicaOwner<TState>>();
         builder.Services.AddHostedService<ReplicaRebuild<TState>>();
     }
 }

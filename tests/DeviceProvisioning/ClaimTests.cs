@@ -108,6 +108,7 @@ public sealed class ClaimTests(DevicesHost host)
         await Envelope.AssertAsync(await host.As(_tenant, permissions: "devices:read").PostClaimAsync(new { device.device_id, device.claim_code }), 403, "forbidden");
         await Envelope.AssertAsync(await host.Anonymous().PostClaimAsync(new { device.device_id, device.claim_code }), 401, "unauthorized");
         await Envelope.AssertAsync(await host.SuperAdmin().PostClaimAsync(new { device.device_id, device.claim_code }), 400, "bad_request");
+        await host.KnowAsync(_tenant);
         using var answer = await host.SuperAdmin().PostAsync(
             $"/devices/claim?tenant_id={_tenant}", System.Net.Http.Json.JsonContent.Create(new { device.device_id, device.claim_code }), Cancellation);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);

@@ -54,6 +54,9 @@ public class DevicesHost() : ServiceHost<Program>("device-provisioning")
     /// <summary>The database past row-level security, for arranging and looking.</summary>
     public NpgsqlDataSource Superuser => _superuser ??= NpgsqlDataSource.Create(Database.ForSuperuser());
 
+    /// <summary>Has the replica hold the tenant, as its event would.</summary>
+    public Task KnowAsync(Guid tenant) => ScalarAsync<object>("INSERT INTO tenants VALUES ($1, 'active', 1) ON CONFLICT DO NOTHING", tenant);
+
     protected override async Task PrepareAsync()
     {
         await Events.StartAsync();

@@ -81,6 +81,7 @@ public sealed class IdempotencyTests(DevicesHost host)
         admin.DefaultRequestHeaders.Add("Idempotency-Key", _key);
         foreach (var tenant in new[] { _tenant, Guid.CreateVersion7() })
         {
+            await host.KnowAsync(tenant);
             using var answer = await admin.PostAsync($"/devices/provision?tenant_id={tenant}", null, Cancellation);
             Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
         }

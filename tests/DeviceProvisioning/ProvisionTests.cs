@@ -118,6 +118,7 @@ public sealed class ProvisionTests(DevicesHost host)
         Assert.Equal(user, await host.ScalarAsync<Guid>("SELECT owner_user_id FROM devices WHERE id = $1", own.device_id));
 
         var admin = host.As(null, role: "super_admin", permissions: [Permissions.SystemAdmin]);
+        await host.KnowAsync(_tenant);
         using var answer = await admin.PostAsync($"/devices/provision?tenant_id={_tenant}", null, Cancellation);
         var device = await answer.Content.ReadFromJsonAsync<ProvisionedDevice>(Cancellation);
         Assert.Equal(_tenant, device!.tenant_id);

@@ -60,7 +60,7 @@ public sealed class TenantTests(DevicesHost host)
                 t => new { tenant_id = t, status = t == _tenant ? "suspended" : "active", version = 2 }));
         });
         await identity.StartAsync(TestContext.Current.CancellationToken);
-        await using var first = new FilledHost(identity.Urls.Single());
+        await using var first = new HostBesideIdentity(identity.Urls.Single());
         await first.InitializeAsync();
         await HeldAsync(first, "suspended:2");
         await Eventually.TrueAsync(() => Task.FromResult(asked.Count == 4));
@@ -86,13 +86,4 @@ public sealed class TenantTests(DevicesHost host)
 
     private static Task<long> EndsAsync(DevicesHost at, Guid tenant) => at.ScalarAsync<long>(
         "SELECT count(*) FROM owed_ends WHERE tenant_id = $1 AND device_id IS NULL AND credential_id IS NULL AND due_at <= now()", tenant);
-
-    private sealed class FilledHost(string identity) : LonelyHost
-    {
-        protected override async Task PrepareAsync()
-        {
-            await base.PrepareAsync();
-            Settings[ApplyTenantStatus.Replica.AddressKey] = identity;
-        }
-    }
 }

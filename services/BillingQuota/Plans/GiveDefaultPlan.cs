@@ -16,9 +16,6 @@ internal sealed class GiveDefaultPlan(TimeProvider clock) : IEventHandler<Tenant
     /// <summary>Configuration key of Identity's address.</summary>
     public const string AddressKey = "services:identity:http:0";
 
-    /// <summary>Identity's endpoint, also of one tenant below it.</summary>
-    public const string Path = "/internal/tenants";
-
     // FOR SHARE: the plan does not change between its being read and the tenant's following it.
     private const string Insert =
         """
@@ -35,7 +32,7 @@ internal sealed class GiveDefaultPlan(TimeProvider clock) : IEventHandler<Tenant
 
     /// <summary>How those get one that Identity knows and we were not told of.</summary>
     public static Replica<NewTenant> Replica(TimeProvider clock) => new(
-        "tenants", AddressKey, Path, $"{Guid.Empty}", t => $"{t.TenantId}",
+        "tenants", AddressKey, "/internal/tenants", $"{Guid.Empty}", t => $"{t.TenantId}",
         (tenant, transaction, cancellation) => GiveAsync(tenant, new Cause(clock.GetUtcNow()), transaction, cancellation));
 
     /// <summary>As the event does.</summary>

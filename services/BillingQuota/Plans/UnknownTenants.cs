@@ -1,8 +1,7 @@
-using System.Net;
 using EasySmart.BillingQuota.Quotas;
-using EasySmart.ServiceDefaults;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Errors;
+using EasySmart.ServiceDefaults.Messaging;
 using EasySmart.ServiceDefaults.Postgres;
 using Npgsql;
 
@@ -13,15 +12,13 @@ namespace EasySmart.BillingQuota.Plans;
 /// on its way.
 /// </summary>
 internal sealed class UnknownTenants(
-    IHttpClientFactory clients, IConfiguration configuration, [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, TimeProvider clock)
+    ReplicaOwner<NewTenant> identity, [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, TimeProvider clock)
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
-
     /// <summary>Gives it the default plan when there is such a tenant.</summary>
     /// <returns>Whether there is.</returns>
     public async Task<bool> TryGivePlanAsync(Guid tenant, string? requestId, CancellationToken cancellation)
     {
-        if (configuration[GiveDefaultPlan.AddressKey] is not { Length: > 0 } address || await FindAsync(new Uri(address), tenant, cancellation) is not { } found)
+        if (await identity.FindAsync(tenant, cancellation) is not { } found)
         {
             return false;
         }
@@ -31,25 +28,6 @@ internal sealed class UnknownTenants(
         await GiveDefaultPlan.GiveAsync(found, new Cause(clock.GetUtcNow(), requestId), transaction, cancellation);
         await transaction.CommitAsync(cancellation);
         return true;
-    }
-
-    private async Task<NewTenant?> FindAsync(Uri identity, Guid tenant, CancellationToken cancellation)
-    {
-        using var client = clients.CreateClient();
-        ServiceKey.AddTo(client, configuration);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        patience.CancelAfter(s_patience);
-        try
-        {
-            using var answer = await client.GetAsync(new Uri(identity, $"{GiveDefaultPlan.Path}/{tenant}"), patience.Token);
-            return answer.StatusCode == HttpStatusCode.NotFound
-                ? null
-                : await answer.EnsureSuccessStatusCode().Content.ReadFromJsonAsync<NewTenant>(Json.Options, patience.Token);
-        }
-        catch (OperationCanceledException fault) when (!cancellation.IsCancellationRequested)
-        {
-            throw new TimeoutException("Identity did not say in time whether there is such a tenant", fault);
-        }
     }
 }
 
@@ -62,12 +40,12 @@ internal static class UnknownTenantRoutes
             var (answer, http) = (await next(context), context.HttpContext);
             return answer is INestedHttpResult { Result: ProblemResult { Status: StatusCodes.Status404NotFound } }
                 && await http.RequestServices.GetRequiredService<UnknownTenants>().TryGivePlanAsync(
-                    await TenantOfAsync(http), http.TraceIdentifier, http.RequestAborted)
+                    TenantOf(http), http.TraceIdentifier, http.RequestAborted)
                 ? await next(context)
                 : answer;
         });
 
     // The operator's routes name the tenant, a tenant's own do not.
-    private static async ValueTask<Guid> TenantOfAsync(HttpContext http) =>
-        http.Request.RouteValues["tenant_id"] is string named ? Guid.Parse(named) : (await TenantScope.BindAsync(http, null!)).Id;
+    private static Guid TenantOf(HttpContext http) =>
+        http.Request.RouteValues["tenant_id"] is string named ? Guid.Parse(named) : TenantScope.From(http).Id;
 }

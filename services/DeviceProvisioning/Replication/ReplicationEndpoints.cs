@@ -12,6 +12,7 @@ public static class ReplicationEndpoints
     {
         builder.AddReplica(ApplyTenantQuota.Replica);
         builder.AddReplica(ApplyTenantStatus.Replica);
+        builder.Services.AddSingleton<KnownTenants>();
     }
 
     public static void MapReplication(this IEndpointRouteBuilder app)

@@ -15,8 +15,8 @@ internal static class LimitedRoutes
         builder.WithMetadata(new Limited(kind)).AddEndpointFilter<TBuilder>(async (context, next) =>
         {
             var http = context.HttpContext;
-            var tenant = await TenantScope.BindAsync(http, null!);
-            var (place, refusal) = await http.RequestServices.GetRequiredService<QueryLimits>().EnterAsync(kind, tenant.Id, http.RequestAborted);
+            var limits = http.RequestServices.GetRequiredService<QueryLimits>();
+            var (place, refusal) = await limits.EnterAsync(kind, TenantScope.From(http).Id, http.RequestAborted);
             if (place is null)
             {
                 return refusal;

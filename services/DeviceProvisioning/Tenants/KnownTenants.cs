@@ -1,0 +1,49 @@
+using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Errors;
+using EasySmart.ServiceDefaults.Messaging;
+using EasySmart.ServiceDefaults.Postgres;
+using Npgsql;
+
+namespace EasySmart.DeviceProvisioning.Tenants;
+
+/// <summary>Which tenants there are: those of the replica, and those that Identity knows of when it is asked.</summary>
+internal sealed class KnownTenants([FromKeyedServices(DataSources.System)] NpgsqlDataSource database, ReplicaOwner<TenantState> identity)
+{
+    public async Task<bool> ContainsAsync(Guid tenant, CancellationToken cancellation)
+    {
+        await using var known = database.CreateCommand("SELECT EXISTS (SELECT FROM tenants WHERE tenant_id = $1)");
+        known.Parameters.Add(new() { Value = tenant });
+        if (await known.ExecuteScalarAsync(cancellation) is true)
+        {
+            return true;
+        }
+
+        if (await identity.FindAsync(tenant, cancellation) is not { } found)
+        {
+            return false;
+        }
+
+        await using var connection = await database.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        await ApplyTenantStatus.ApplyAsync(found, transaction, cancellation);
+        await transaction.CommitAsync(cancellation);
+        return true;
+    }
+}
+
+internal static class KnownTenantRoutes
+{
+    /// <summary>
+    /// Whoever names the tenant that is to hold a device may have mistyped it: 404 for one that there is not, 503 while Identity, which knows, is
+    /// away. A caller's own tenant is taken from its token.
+    /// </summary>
+    public static TBuilder OfKnownTenant<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder =>
+        routes.AddEndpointFilter(async (context, next) =>
+        {
+            var http = context.HttpContext;
+            return Caller.From(http).TenantId is null
+                && !await http.RequestServices.GetRequiredService<KnownTenants>().ContainsAsync(TenantScope.From(http).Id, http.RequestAborted)
+                ? Problem.NotFound("Tenant not found")
+                : await next(context);
+        });
+}
