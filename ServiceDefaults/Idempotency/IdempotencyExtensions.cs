@@ -33,12 +33,12 @@ public static class IdempotencyExtensions
     /// <summary>The header's name.</summary>
     public const string Header = "Idempotency-Key";
 
-    /// <summary>Adds what <c>Idempotent</c> on a route needs, and the cleaner of expired keys.</summary>
+    /// <summary>Adds what <c>Idempotent</c> on a route needs, and forgets expired keys.</summary>
     public static void AddIdempotency(this IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<IdempotencyOptions>().BindConfiguration("Idempotency").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<IdempotencySeals>();
-        builder.Services.AddHostedService<IdempotencyCleaner>();
+        builder.Services.AddCleaning(new Outdated("DELETE FROM idempotency_keys WHERE expires_at <= $1", TimeSpan.Zero));
     }
 
     /// <summary>

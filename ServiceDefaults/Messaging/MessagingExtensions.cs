@@ -1,5 +1,6 @@
 using EasySmart.Contracts;
 using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Postgres;
 using MassTransit;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Configuration;
@@ -46,7 +47,8 @@ public static class MessagingExtensions
             });
         });
         builder.Services.AddHostedService<OutboxDispatcher>();
-        builder.Services.AddHostedService<InboxCleaner>();
+        // No event is under way for as long as that.
+        builder.Services.AddCleaning(new Outdated("DELETE FROM inbox WHERE received_at < $1", TimeSpan.FromDays(30)));
         builder.Services.AddSingleton<Denials>();
         builder.Services.AddSingleton<IAuthorizationMiddlewareResultHandler>(services => services.GetRequiredService<Denials>());
         builder.Services.AddHostedService(services => services.GetRequiredService<Denials>());

@@ -2,9 +2,9 @@ using EasySmart.BillingQuota.Devices;
 using EasySmart.BillingQuota.Ledger;
 using EasySmart.BillingQuota.Plans;
 using EasySmart.BillingQuota.Snapshots;
-using EasySmart.BillingQuota.Usage;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Messaging;
+using EasySmart.ServiceDefaults.Postgres;
 
 namespace EasySmart.BillingQuota;
 
@@ -17,6 +17,8 @@ internal static class BillingServices
         builder.AddReplica(services => GiveDefaultPlan.Replica(services.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<UnknownTenants>();
         builder.Services.AddSingleton<DeviceHours>().AddSingleton<Poster>().AddSingleton<Closer>().AddSingleton<MonthEnd>();
-        builder.Services.AddHostedService<LedgerKeeper>().AddHostedService<MinuteCleaner>();
+        builder.Services.AddHostedService<LedgerKeeper>();
+        // The ledger has these minutes' hours, and only the last 60 minutes are asked for.
+        builder.Services.AddCleaning(new Outdated("DELETE FROM usage_minutes WHERE minute < $1", TimeSpan.FromDays(1)));
     }
 }

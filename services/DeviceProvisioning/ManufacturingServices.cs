@@ -1,6 +1,7 @@
 using EasySmart.DeviceProvisioning.Devices;
 using EasySmart.DeviceProvisioning.Manufacturing;
 using EasySmart.DeviceProvisioning.Mqtt;
+using EasySmart.ServiceDefaults.Postgres;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EasySmart.DeviceProvisioning;
@@ -21,7 +22,10 @@ public static class ManufacturingServices
         builder.Services.AddSingleton<ManufacturingMetrics>();
         builder.Services.TryAddSingleton<BcryptChecks>();
         builder.Services.AddScoped<Signers>();
-        builder.Services.AddHostedService<UsedSignatures>();
+        builder.Services.AddCleaning(
+            new Outdated("DELETE FROM used_signatures WHERE expires_at < $1", TimeSpan.Zero),
+            // A day without a try has forgiven these.
+            new Outdated("DELETE FROM claim_attempts WHERE next_at < $1", TimeSpan.FromDays(2)));
     }
 
     private static bool IsForFirmware(string url) => url.Length <= MaxBrokerLength

@@ -2,6 +2,11 @@ using System.Net;
 using System.Text.Json;
 using EasySmart.Contracts.Auditing;
 using EasySmart.Hosting;
+using EasySmart.ServiceDefaults.Postgres;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Npgsql;
 
 namespace EasySmart.DeviceProvisioning.Tests;
 
@@ -123,10 +128,13 @@ public sealed class SecretTests(DevicesHost host)
     {
         var device = await host.ClaimedAsync(_tenant);
         await host.SecretAsync(device.ByHardware()).OkAsync();
-        await using var source = Npgsql.NpgsqlDataSource.Create(host.Database.For("devices_system"));
-        await Manufacturing.UsedSignatures.CleanAsync(source, DateTimeOffset.UtcNow.AddMinutes(10), TestContext.Current.CancellationToken);
+        var clock = new FakeTimeProvider(DateTimeOffset.UtcNow.AddMinutes(10));
+        using var cleaner = new Cleaner(
+            host.Services.GetServices<Outdated>(), host.Services.GetRequiredKeyedService<NpgsqlDataSource>(DataSources.System), clock, NullLogger<Cleaner>.Instance);
+        await cleaner.CleanAsync(TestContext.Current.CancellationToken);
         Assert.Equal(1L, await CountAsync());
-        await Manufacturing.UsedSignatures.CleanAsync(source, DateTimeOffset.UtcNow.AddMinutes(16), TestContext.Current.CancellationToken);
+        clock.Advance(TimeSpan.FromMinutes(6));
+        await cleaner.CleanAsync(TestContext.Current.CancellationToken);
         Assert.Equal(0L, await CountAsync());
 
         Task<long> CountAsync() => host.ScalarAsync<long>("SELECT count(*) FROM used_signatures WHERE identity = $1", device.hardware_id!);

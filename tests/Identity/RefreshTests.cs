@@ -1,4 +1,5 @@
 using EasySmart.Hosting;
+using EasySmart.ServiceDefaults.Postgres;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using EasySmart.Hosting;
 using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Postgres;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.IdentityModel.JsonWebTokens;

@@ -1,12 +1,13 @@
 using System.Diagnostics;
-using EasySmart.BillingQuota.Usage;
 using EasySmart.Contracts.Ingestion;
+using EasySmart.ServiceDefaults.Postgres;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EasySmart.BillingQuota.Tests.Ledger;
 
 /// <summary>The command as the operator runs it, and what is forgotten.</summary>
-public sealed class VerifyCommandTests
+public sealed class VerifyCommandTests(BillingHost host)
 {
     private static readonly DateTimeOffset Noon = new(2026, 2, 15, 12, 0, 0, TimeSpan.Zero);
 
@@ -31,7 +32,7 @@ public sealed class VerifyCommandTests
         await using var ledger = await OwnLedger.BeginAsync(Noon);
         var tenant = Guid.CreateVersion7();
         await ledger.CountAsync(new UsageEntry(tenant, Noon.AddDays(-1).AddMinutes(-1), 1, 1, 1), new UsageEntry(tenant, Noon.AddDays(-1), 10, 1, 1));
-        using var cleaner = new MinuteCleaner(ledger.System, ledger.Clock, NullLogger<MinuteCleaner>.Instance);
+        using var cleaner = new Cleaner(host.Services.GetServices<Outdated>(), ledger.System, ledger.Clock, NullLogger<Cleaner>.Instance);
         await cleaner.CleanAsync(Cancellation);
         Assert.Equal("10", await ledger.ReadAsync("SELECT sum(messages) FROM usage_minutes"));
         Assert.Equal("11", await ledger.BalanceAsync(tenant, "messages"));
