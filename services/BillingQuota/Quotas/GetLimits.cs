@@ -7,7 +7,10 @@ using Npgsql;
 
 namespace EasySmart.BillingQuota.Quotas;
 
-/// <summary><c>GET /tenants/me/limits</c>: every limit of the caller's tenant, what is used of it now, and what happens at it.</summary>
+/// <summary>
+/// <c>GET /tenants/me/limits</c>: every limit of the caller's plan, what is used of it now, and what happens at it. Of one device,
+/// <c>GET /devices/{device_id}/limits</c> tells the same; of queries under way, <c>GET /telemetry/limits</c>.
+/// </summary>
 internal static class GetLimits
 {
     private const string Query =
