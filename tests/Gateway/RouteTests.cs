@@ -49,6 +49,7 @@ public sealed class RouteTests(GatewayHost gateway)
         { "POST", "/telemetry/stream/tickets", Services.Identity },
         { "GET", "/telemetry/stream?device_ids=a%2Cb&last_event_id=17", Services.TelemetryQuery },
         { "GET", $"/telemetry/latest?slot=1&device_id={Id}", Services.TelemetryQuery },
+        { "GET", "/telemetry/limits", Services.TelemetryQuery },
         { "GET", "/telemetry/slots?device_label=caldeira%201%2B%C3%A7", Services.TelemetryQuery },
     };
 

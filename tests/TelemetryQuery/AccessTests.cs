@@ -93,7 +93,7 @@ public sealed class AccessTests(QueryHost host)
         var admin = host.As(null, role: "super_admin", permissions: "system:admin");
         var found = await admin.GetFromJsonAsync<JsonElement>($"/telemetry/slots?device_id={device}&tenant_id={_plant.Tenant}", Cancellation);
         Assert.Equal([7], found.GetProperty("slots").EnumerateArray().Select(slot => slot.GetInt32()));
-        foreach (var path in new[] { $"/telemetry/slots?device_id={device}", $"/telemetry/latest?slot=7&device_id={device}" })
+        foreach (var path in new[] { $"/telemetry/slots?device_id={device}", $"/telemetry/latest?slot=7&device_id={device}", "/telemetry/limits" })
         {
             var envelope = await Envelope.AssertAsync(await admin.GetAsync(path, Cancellation), 400, "bad_request");
             Assert.True(envelope.GetProperty("details").TryGetProperty("tenant_id", out _));
@@ -103,6 +103,7 @@ public sealed class AccessTests(QueryHost host)
     [Theory]
     [InlineData("/telemetry/latest?slot=1&device_label=press")]
     [InlineData("/telemetry/slots?device_label=press")]
+    [InlineData("/telemetry/limits")]
     public async Task The_permission_is_needed(string path)
     {
         await Envelope.AssertAsync(await host.As(_plant.Tenant, permissions: "telemetry:write").GetAsync(path, Cancellation), 403, "forbidden");

@@ -144,6 +144,50 @@ public sealed class HeavyReadsTests : IDisposable
         Assert.NotNull((await await Task.WhenAny(more)).Place);
     }
 
+    [Fact]
+    public async Task A_turn_is_told_while_one_has_it_or_waits_for_it_and_to_nobody_else()
+    {
+        var first = await EnterAsync();
+        Assert.Equal("1 warning", Told(_tenant));
+        var other = Guid.CreateVersion7();
+        Assert.Equal("0 ok", Told(other));
+        var waiting = _heavy.EnterAggregateAsync(other, Cancellation).AsTask();
+        Assert.Equal("1 warning", Told(other));
+        first.Dispose();
+        Assert.Equal("0 ok", Told(_tenant));
+        (await waiting).Place!.Dispose();
+        Assert.Equal("0 ok", Told(other));
+    }
+
+    [Fact]
+    public async Task While_a_tenant_rests_it_is_told_until_when_and_it_is_blocked_as_long_as_it_would_be_refused()
+    {
+        var turn = await EnterAsync();
+        _clock.Advance(TimeSpan.FromSeconds(3));
+        Assert.Equal("1 warning", Told(_tenant));
+        turn.Dispose();
+        // 27 s for three of work, less the 2 that were saved. Another rests from it for 5 s.
+        Assert.Equal("0 blocked 25", Told(_tenant));
+        Assert.Equal("0 ok 5", Told(Guid.CreateVersion7()));
+        _clock.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal("0 ok 20", Told(_tenant));
+        Assert.Equal("0 ok", Told(Guid.CreateVersion7()));
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        var next = _heavy.EnterAggregateAsync(_tenant, Cancellation).AsTask();
+        Assert.Equal("1 warning 19", Told(_tenant));
+        _clock.Advance(TimeSpan.FromSeconds(19));
+        Assert.Equal("1 warning", Told(_tenant));
+        (await next).Place!.Dispose();
+        Assert.Equal("0 ok", Told(_tenant));
+    }
+
+    // What is used, the state, and in how many seconds the tenant has rested.
+    private string Told(Guid tenant)
+    {
+        var told = _heavy.ShowAggregates(tenant);
+        return $"{told.Used} {told.State} {(told.ResetsAt - _clock.GetUtcNow())?.TotalSeconds}".TrimEnd();
+    }
+
     private async Task<IDisposable> EnterAsync() => (await _heavy.EnterAggregateAsync(_tenant, Cancellation)).Place!;
 
     // Seconds of work in that time, in pieces.

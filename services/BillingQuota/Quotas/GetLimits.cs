@@ -7,7 +7,10 @@ using Npgsql;
 
 namespace EasySmart.BillingQuota.Quotas;
 
-/// <summary><c>GET /tenants/me/limits</c>: every limit of the caller's tenant, what is used of it now, and what happens at it.</summary>
+/// <summary>
+/// <c>GET /tenants/me/limits</c>: every limit of the caller's plan, what is used of it now, and what happens at it. Of one device,
+/// <c>GET /devices/{device_id}/limits</c> tells the same; of queries under way, <c>GET /telemetry/limits</c>.
+/// </summary>
 internal static class GetLimits
 {
     private const string Query =
@@ -37,23 +40,24 @@ internal static class GetLimits
             ]));
     }
 
-    private static LimitView OfDevices(int max, long used) => LimitView.OfStock(
-        QuotaLimits.Devices, "devices", max, used, used, max,
+    private static LimitView OfDevices(int max, long used) => LimitView.Of(
+        QuotaLimits.Devices, "tenant", max, used, "devices",
         "Provisioning and claiming are refused with 429 quota_exceeded until a device is deleted or reset, or the quota is raised.",
-        isBlocked: max > 0 && used >= max);
+        used >= max ? "blocked" : null);
 
-    private static LimitView OfStorage(int max, long bytes, bool isBlocked) => LimitView.OfStock(
-        QuotaLimits.StorageMb, "MB", max, Math.Round((double)bytes / TenantStorage.BytesPerMb, 3), bytes, max * TenantStorage.BytesPerMb,
+    private static LimitView OfStorage(int max, long bytes, bool isBlocked) => LimitView.Of(
+        QuotaLimits.StorageMb, "tenant", max, (decimal)bytes / TenantStorage.BytesPerMb, "MB",
         "Further readings are refused: 429 quota_exceeded over HTTP, recorded as rejections over MQTT, until retention frees room or the quota "
             + "is raised. An enterprise plan with overage goes on, metered. What arrives in the seconds until the limit is noticed is stored.",
-        isBlocked);
+        isBlocked ? "blocked" : bytes >= max * TenantStorage.BytesPerMb ? "overage" : null);
 
     // What a device has sent in this minute, only ingestion knows.
-    private static LimitView OfMessages(int max, DateTimeOffset now) => new(
-        QuotaLimits.MessagesPerMinute, "device", max, null, null, null, "messages", 60,
-        now.AddTicks(TimeSpan.TicksPerMinute - (now.Ticks % TimeSpan.TicksPerMinute)), max == 0 ? "unlimited" : "ok",
+    private static LimitView OfMessages(int max, DateTimeOffset now) => LimitView.Of(
+        QuotaLimits.MessagesPerMinute, "device", max, used: null, "messages",
         "Further messages of the device are refused until the minute ends: 429 quota_exceeded over HTTP, recorded as rejections over MQTT. "
-            + "GET /devices/{device_id}/limits tells what each device has used, also of late messages, which have a limit of their own.");
+            + "GET /devices/{device_id}/limits tells what each device has used, also of late messages, which have a limit of their own.",
+        windowSeconds: 60,
+        resetsAt: now.AddTicks(TimeSpan.TicksPerMinute - (now.Ticks % TimeSpan.TicksPerMinute)));
 }
 
 /// <summary>Every limit of a tenant.</summary>

@@ -1,3 +1,4 @@
+using EasySmart.Contracts.Quotas;
 using EasySmart.Ingestion.Devices;
 using EasySmart.Ingestion.Parsing;
 using EasySmart.Ingestion.Tenants;
@@ -48,15 +49,41 @@ internal static class ShowLimits
             deviceId,
             refused,
             [
-                ShownLimit.OfMessages(max, used, now / MinuteWindow.Micros),
-                ShownLimit.OfLateMessages(max, known?.Backlog.At(now, max) ?? default),
-                ShownLimit.OfStorage(quota, reader.GetInt64(4)),
+                OfMessages(max, used, now / MinuteWindow.Micros),
+                OfLateMessages(max, known?.Backlog.At(now, max) ?? default),
+                OfStorage(quota, reader.GetInt64(4)),
             ]));
     }
+
+    private static LimitView OfMessages(int max, long used, long minute) => LimitView.Of(
+        QuotaLimits.MessagesPerMinute, "device", max, used, "messages",
+        AtLimit(max, "Further messages of this minute are refused and recorded, and the device is told on events/errors; POST /telemetry answers 429. "
+            + "A message with many readings counts as one; one whose readings are all more than 5 minutes old counts as late."),
+        used >= max ? "blocked" : null, MinuteWindow.Seconds, MinuteWindow.EndOf(minute));
+
+    private static LimitView OfLateMessages(int max, (long Used, DateTimeOffset? WholeAt) backlog) => LimitView.Of(
+        QuotaLimits.LateMessages, "device", Backlog.Most(max), backlog.Used, "messages",
+        AtLimit(max, "A message whose readings are all more than 5 minutes old counts here instead of in its minute. Past what the quota allowed in 30 days, such "
+            + "messages are refused and recorded but for one at a time, as the quota allows; POST /telemetry answers 429."),
+        backlog.Used >= Backlog.Most(max) ? "blocked" : null, Backlog.Seconds, backlog.WholeAt);
+
+    private static LimitView OfStorage(TenantQuota? quota, long bytes)
+    {
+        var max = quota?.QuotaStorageMb ?? 0;
+        var overage = quota is { AllowOverage: true, PlanType: "enterprise" };
+        return LimitView.Of(
+            QuotaLimits.StorageMb, "tenant", max, bytes / 1e6m, "MB",
+            AtLimit(max, overage
+                ? "Messages are stored all the same, and what goes beyond the limit is metered."
+                : "Messages of all the tenant's devices are refused and recorded until retention frees room or the limit is raised; POST /telemetry answers 429."),
+            quota is { StorageBlocked: true } ? "blocked" : overage && bytes >= max * 1_000_000L ? "overage" : null);
+    }
+
+    private static string AtLimit(int max, string happens) => max == 0 ? "There is no limit; what is used is counted." : happens;
 }
 
 /// <summary>What limits a device, and how far it is used.</summary>
 /// <param name="DeviceId">The device.</param>
 /// <param name="RefusedThisMinute">Messages of this minute that were refused because there were too many. <example>0</example></param>
 /// <param name="Limits">Each limit.</param>
-public sealed record DeviceLimits(Guid DeviceId, long RefusedThisMinute, IReadOnlyList<ShownLimit> Limits);
+public sealed record DeviceLimits(Guid DeviceId, long RefusedThisMinute, IReadOnlyList<LimitView> Limits);

@@ -9,6 +9,8 @@ namespace EasySmart.TelemetryQuery.Limits;
 /// </summary>
 internal sealed class AggregateTurns(QueryLimitOptions options, TimeProvider clock) : IDisposable
 {
+    private const string Name = "aggregates_from_readings";
+
     private static readonly TimeSpan s_mostFromOthers = TimeSpan.FromSeconds(5);
 
     // With the statement's own time within that for which the gateway waits.
@@ -47,7 +49,33 @@ internal sealed class AggregateTurns(QueryLimitOptions options, TimeProvider clo
         }
     }
 
+    /// <summary>Whether the tenant has or waits for a turn now, and when it has rested. Asking is no turn.</summary>
+    public LimitView Show(Guid tenant)
+    {
+        Own? own;
+        int used;
+        lock (_lock)
+        {
+            own = _tenants.GetValueOrDefault(tenant);
+            used = own is { Users: > 0 } ? 1 : 0;
+        }
+
+        var owed = OwedBy(own);
+        return LimitView.Of(
+            Name, "tenant", 1, used, "aggregates",
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Aggregates of many readings go one at a time, and rest so that all tenants' together take {options.HeavyShare * 100:0.#} % of one processor. "
+                    + $"One more waits up to {s_patience.TotalSeconds:0} s for its turn; one that would rest for longer, or whose turn does not come, is refused: "
+                    + $"429 rate_limited, with the seconds left to rest as Retry-After. Buckets of 15m or longer without p95 need no turn."),
+            own is { RestsTooLong: true } ? "blocked" : null,
+            resetsAt: owed > TimeSpan.Zero ? clock.GetUtcNow() + owed : null);
+    }
+
     public void Dispose() => _one.Dispose();
+
+    // How long it is until the tenant has rested, from its own and from others'.
+    private TimeSpan OwedBy(Own? own) => own is not null && own.Pace.Owed > _all.Owed ? own.Pace.Owed : _all.Owed;
 
     // Tenants that owe nothing are forgotten.
     private Own Find(Guid tenant)
@@ -87,13 +115,16 @@ internal sealed class AggregateTurns(QueryLimitOptions options, TimeProvider clo
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"Aggregates of many readings take turns and rest in between; try again in {seconds} s, or ask for buckets of 15m or longer without p95, which need none"),
-            new LimitDetails("aggregates_from_readings", 1, 1, 0),
+            new LimitDetails(Name, 1, 1, 0),
             seconds);
     }
 
     private sealed class Own(Pace pace)
     {
         public Pace Pace => pace;
+
+        /// <summary>Longer than anybody would wait.</summary>
+        public bool RestsTooLong => pace.Owed > s_patience;
 
         public SemaphoreSlim One { get; } = new(1);
 
@@ -107,15 +138,14 @@ internal sealed class AggregateTurns(QueryLimitOptions options, TimeProvider clo
         private bool _hasAll;
         private long? _began;
 
-        /// <summary>How long it is until the tenant has rested.</summary>
-        public TimeSpan Owed => own.Pace.Owed > all._all.Owed ? own.Pace.Owed : all._all.Owed;
+        public TimeSpan Owed => all.OwedBy(own);
 
         /// <summary>False when the tenant has to rest for longer than anybody would wait.</summary>
         public async Task<bool> TryBeginAsync(CancellationToken cancellation)
         {
             await own.One.WaitAsync(cancellation);
             _hasOwn = true;
-            if (own.Pace.Owed > s_patience)
+            if (own.RestsTooLong)
             {
                 return false;
             }

@@ -1,3 +1,4 @@
+using EasySmart.ServiceDefaults.Errors;
 using Microsoft.Extensions.Options;
 
 namespace EasySmart.TelemetryQuery.Limits;
@@ -18,6 +19,9 @@ internal sealed class HeavyReads(IOptions<QueryLimitOptions> options, TimeProvid
 
     /// <inheritdoc cref="AggregateTurns.EnterAsync"/>
     public ValueTask<Admission> EnterAggregateAsync(Guid tenant, CancellationToken cancellation) => _aggregates.EnterAsync(tenant, cancellation);
+
+    /// <inheritdoc cref="AggregateTurns.Show"/>
+    public LimitView ShowAggregates(Guid tenant) => _aggregates.Show(tenant);
 
     public void Dispose() => _aggregates.Dispose();
 

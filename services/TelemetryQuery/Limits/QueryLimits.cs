@@ -36,9 +36,9 @@ internal sealed class QueryLimits : IDisposable
         _kinds = new()
         {
             // A query is over in milliseconds; who would start another file can as well wait for the one before.
-            [QueryKind.Query] = new("concurrent_queries", "queries", _options.Queries, _options.QueuedQueries, RetryAfterSeconds: 1),
-            [QueryKind.Export] = new("concurrent_exports", "exports", _options.Exports, 0, RetryAfterSeconds: 10),
-            [QueryKind.Stream] = new("concurrent_streams", "live streams", _options.Streams, 0, RetryAfterSeconds: 10),
+            [QueryKind.Query] = new("concurrent_queries", "queries", _options.Queries, RetryAfterSeconds: 1, _options.QueuedQueries, _options.QueueSeconds),
+            [QueryKind.Export] = new("concurrent_exports", "exports", _options.Exports, RetryAfterSeconds: 10),
+            [QueryKind.Stream] = new("concurrent_streams", "live streams", _options.Streams, RetryAfterSeconds: 10),
         };
     }
 
@@ -66,6 +66,9 @@ internal sealed class QueryLimits : IDisposable
         return new Admission(null, limit.Refusal);
     }
 
+    /// <summary>What the tenant has under way now, for each kind. Asking takes no place.</summary>
+    public IEnumerable<LimitView> Show(Guid tenant) => _kinds.Values.Select(kind => kind.Show(tenant));
+
     public void Dispose()
     {
         foreach (var kind in _kinds.Values)
@@ -74,7 +77,7 @@ internal sealed class QueryLimits : IDisposable
         }
     }
 
-    private sealed record Kind(string Name, string Words, int Max, int Queued, int RetryAfterSeconds)
+    private sealed record Kind(string Name, string Words, int Max, int RetryAfterSeconds, int Queued = 0, int QueueSeconds = 0)
     {
         // One limiter for each tenant, which .NET drops when nobody has held a place in it for ten seconds.
         public PartitionedRateLimiter<Guid> Places { get; } = PartitionedRateLimiter.Create<Guid, Guid>(
@@ -82,5 +85,18 @@ internal sealed class QueryLimits : IDisposable
 
         public ProblemResult Refusal => Problem.RateLimited(
             $"The tenant has as many {Words} under way as it may, {Max}; try again when one has ended", new LimitDetails(Name, Max, Max, 0), RetryAfterSeconds);
+
+        public LimitView Show(Guid tenant)
+        {
+            var now = Places.GetStatistics(tenant)!;
+            return LimitView.Of(
+                Name, "tenant", Max, Max - now.CurrentAvailablePermits, Words, AtLimit,
+                now.CurrentAvailablePermits == 0 && now.CurrentQueuedCount >= Queued ? "blocked" : null);
+        }
+
+        private string AtLimit => (Queued == 0
+            ? "One more is refused at once"
+            : $"{Queued} more wait for one to end, {QueueSeconds} s at most; one that gets no place, or finds no room to wait, is refused")
+            + $": 429 rate_limited with Retry-After {RetryAfterSeconds}.";
     }
 }

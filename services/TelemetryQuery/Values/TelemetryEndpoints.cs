@@ -12,8 +12,10 @@ internal static class TelemetryEndpoints
 {
     public static void MapTelemetry(this IEndpointRouteBuilder app)
     {
-        var telemetry = app.MapGroup("/telemetry").RequirePermission(Permissions.TelemetryRead).WithTags("Telemetry")
-            .Fails(404, "Device not found or inactive");
+        var all = app.MapGroup("/telemetry").RequirePermission(Permissions.TelemetryRead).WithTags("Telemetry");
+        // Itself without a limit: who is at one asks.
+        all.MapGet("/limits", GetQueryLimits.Handle).WithSummary("Explain the limits on queries");
+        var telemetry = all.MapGroup("").Fails(404, "Device not found or inactive");
         telemetry.MapGet("/latest", GetLatest.HandleAsync).Limited(QueryKind.Query).WithSummary("Latest value of a slot");
         telemetry.MapGet("/latest/all", GetLatestAll.HandleAsync).Limited(QueryKind.Query).WithSummary("Latest values of all slots");
         telemetry.MapGet("/slots", GetSlots.HandleAsync).Limited(QueryKind.Query).WithSummary("Slots that hold a value");
