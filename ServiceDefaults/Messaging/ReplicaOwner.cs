@@ -1,13 +1,17 @@
 using System.Net;
 using System.Net.Http.Json;
 using EasySmart.ServiceDefaults.Auth;
+using EasySmart.ServiceDefaults.Postgres;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace EasySmart.ServiceDefaults.Messaging;
 
 /// <summary>The owner of what a replica follows, asked about one row that the replica has not been told of: the event may still be on its way.</summary>
 /// <typeparam name="TState">One row, as the owner answers it.</typeparam>
-public sealed class ReplicaOwner<TState>(Replica<TState> replica, IHttpClientFactory clients, IConfiguration configuration)
+public sealed class ReplicaOwner<TState>(
+    Replica<TState> replica, [FromKeyedServices(DataSources.System)] NpgsqlDataSource database, IHttpClientFactory clients, IConfiguration configuration)
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
 
@@ -38,5 +42,21 @@ public sealed class ReplicaOwner<TState>(Replica<TState> replica, IHttpClientFac
         {
             throw new TimeoutException($"The owner of the {replica.Name} did not say in time whether there is such a one", fault);
         }
+    }
+
+    /// <summary>Takes the row over, as its event would. False when <see cref="FindAsync"/> finds none.</summary>
+    /// <inheritdoc cref="FindAsync"/>
+    public async Task<bool> TryTakeOverAsync(Guid id, CancellationToken cancellation)
+    {
+        if (await FindAsync(id, cancellation) is not { } state)
+        {
+            return false;
+        }
+
+        await using var connection = await database.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        await replica.ApplyAsync(state, transaction, cancellation);
+        await transaction.CommitAsync(cancellation);
+        return true;
     }
 }

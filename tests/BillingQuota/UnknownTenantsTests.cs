@@ -81,6 +81,15 @@ public sealed class UnknownTenantsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_sister_service_is_told_its_quotas()
+    {
+        var told = await _host!.Sister().GetFromJsonAsync<JsonElement>($"/internal/quotas/{_tenant}", Cancellation);
+        Assert.Equal((_tenant, 360), (told.GetProperty("tenant_id").GetGuid(), told.GetProperty("quota_msgs_per_min").GetInt32()));
+        await Envelope.AssertAsync(await _host.Sister().GetAsync($"/internal/quotas/{Guid.CreateVersion7()}", Cancellation), 404, "not_found");
+        await Envelope.AssertAsync(await _host.Direct().GetAsync($"/internal/quotas/{_tenant}", Cancellation), 401, "unauthorized");
+    }
+
+    [Fact]
     public async Task While_Identity_is_away_nobody_says_that_there_is_no_such_tenant()
     {
         await _identity.StopAsync(Cancellation);

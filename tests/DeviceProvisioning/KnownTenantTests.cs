@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using EasySmart.DeviceProvisioning.Tenants;
 using EasySmart.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -12,7 +13,7 @@ public sealed class KnownTenantTests : IAsyncLifetime
 {
     private readonly Guid _tenant = Guid.CreateVersion7();
     private readonly WebApplication _identity;
-    private HostBesideIdentity? _host;
+    private HostBeside? _host;
     private int _asked;
 
     public KnownTenantTests()
@@ -35,7 +36,7 @@ public sealed class KnownTenantTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await _identity.StartAsync(Cancellation);
-        _host = new HostBesideIdentity(_identity.Urls.Single());
+        _host = new HostBeside(ApplyTenantStatus.Replica.AddressKey, _identity.Urls.Single());
         await _host.InitializeAsync();
     }
 

@@ -60,7 +60,7 @@ public sealed class TenantTests(DevicesHost host)
                 t => new { tenant_id = t, status = t == _tenant ? "suspended" : "active", version = 2 }));
         });
         await identity.StartAsync(TestContext.Current.CancellationToken);
-        await using var first = new HostBesideIdentity(identity.Urls.Single());
+        await using var first = new HostBeside(ApplyTenantStatus.Replica.AddressKey, identity.Urls.Single());
         await first.InitializeAsync();
         await HeldAsync(first, "suspended:2");
         await Eventually.TrueAsync(() => Task.FromResult(asked.Count == 4));

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Linq.Expressions;
 using EasySmart.ServiceDefaults.Postgres;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
@@ -16,10 +17,7 @@ internal static class ListQuotas
     public static async Task<Ok<List<VersionedQuotas>>> HandleAsync(
         SystemContext<BillingDb> db, CancellationToken cancellation, long after = 0, [Range(1, Most)] int limit = Most) =>
         TypedResults.Ok(await db.Value.TenantPlans.Where(plan => plan.Version > after).OrderBy(plan => plan.Version).Take(limit)
-            .Select(plan => new VersionedQuotas(
-                plan.TenantId, plan.PlanType, plan.BillingCycle, plan.QuotaDevices, plan.QuotaMsgsPerMin, plan.QuotaStorageMb, plan.AllowOverage,
-                plan.RetentionDays, plan.StorageBlocked,
-                db.Value.StoredBytes.Where(stored => stored.TenantId == plan.TenantId).Select(stored => stored.Bytes).SingleOrDefault(), plan.Version))
+            .Select(VersionedQuotas.Of(db.Value))
             .ToListAsync(cancellation));
 }
 
@@ -37,4 +35,10 @@ internal static class ListQuotas
 /// <param name="Version">Applied by a replica when newer than its own.</param>
 public sealed record VersionedQuotas(
     Guid TenantId, string PlanType, string BillingCycle, int QuotaDevices, int QuotaMsgsPerMin, int QuotaStorageMb, bool AllowOverage,
-    int RetentionDays, bool StorageBlocked, long StorageBytes, long Version);
+    int RetentionDays, bool StorageBlocked, long StorageBytes, long Version)
+{
+    internal static Expression<Func<TenantPlan, VersionedQuotas>> Of(BillingDb db) => plan => new VersionedQuotas(
+        plan.TenantId, plan.PlanType, plan.BillingCycle, plan.QuotaDevices, plan.QuotaMsgsPerMin, plan.QuotaStorageMb, plan.AllowOverage,
+        plan.RetentionDays, plan.StorageBlocked,
+        db.StoredBytes.Where(stored => stored.TenantId == plan.TenantId).Select(stored => stored.Bytes).SingleOrDefault(), plan.Version);
+}

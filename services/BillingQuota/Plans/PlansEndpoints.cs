@@ -20,5 +20,6 @@ internal static class PlansEndpoints
         // For sister services: not routed by the gateway, and so not in the API document.
         var sisters = app.MapGroup("/internal").RequireServiceKey();
         sisters.MapGet("/quotas", ListQuotas.HandleAsync);
+        sisters.MapGet("/quotas/{tenant_id}", GetQuotaState.HandleAsync).AsksForUnknownTenants();
     }
 }

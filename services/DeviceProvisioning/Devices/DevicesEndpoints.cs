@@ -1,4 +1,5 @@
 using EasySmart.DeviceProvisioning.Manufacturing;
+using EasySmart.DeviceProvisioning.Quotas;
 using EasySmart.DeviceProvisioning.Tenants;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.Idempotency;
@@ -17,7 +18,7 @@ public static class DevicesEndpoints
             .Fails(404, "Tenant not found").Fails(409, "device_label already exists").Fails(429, "The plan's number of devices is reached, or too many requests")
             // An empty body is fine whatever it is said to be; one that is not empty must be JSON all the same.
             .Accepts<ProvisionDeviceRequest>(isOptional: true, "application/json", "*/*")
-            .OfKnownTenant().Idempotent<DevicesDb>();
+            .OfKnownTenant().WithKnownQuota().Idempotent<DevicesDb>();
         devices.MapManufacturing();
         devices.MapPost("/reset", ResetDevice.HandleAsync).RequirePermission(Permissions.DevicesProvision).WithSummary("Reset a device")
             .Fails(404, "The tenant has no such device, or the caller may not reset it").Fails(409, DeviceChanges.Revoked);

@@ -1,4 +1,5 @@
 using EasySmart.DeviceProvisioning.Devices;
+using EasySmart.DeviceProvisioning.Quotas;
 using EasySmart.DeviceProvisioning.Tenants;
 using EasySmart.ServiceDefaults.Auth;
 using EasySmart.ServiceDefaults.OpenApi;
@@ -20,7 +21,7 @@ public static class ManufacturingEndpoints
             .Fails(401, "The claim code is wrong, or there is no valid access token or API key").Fails(404, "Device or tenant not found")
             .Fails(409, "The device is already claimed, or has no claim code")
             .Fails(429, "Too many wrong claim codes, the plan's number of devices is reached, or too many requests")
-            .OfKnownTenant();
+            .OfKnownTenant().WithKnownQuota();
         devices.MapPost("/bootstrap", BootstrapDevice.HandleAsync).AllowAnonymousCaller().WithSummary("Ask what has become of a device")
             .Fails(401, SignatureRefused).Fails(404, "Device not found");
         devices.MapPost("/secret", DeliverSecret.HandleAsync).AllowAnonymousCaller().WithSummary("Fetch a claimed device's secret")

@@ -17,7 +17,7 @@ public static class DeviceQuota
     /// </summary>
     public static async Task<LimitDetails?> ReachedAsync(DevicesDb db, Guid tenant, CancellationToken cancellation)
     {
-        // A tenant that is not in the replica yet gets the benefit of the doubt: its default is unlimited.
+        // A tenant whose quotas could not be learnt gets the benefit of the doubt: the default is unlimited.
         var max = await db.TenantQuotas.Where(q => q.TenantId == tenant).Select(q => q.QuotaDevices).SingleOrDefaultAsync(cancellation);
         if (max == 0)
         {

@@ -12,7 +12,7 @@ public static class ReplicationEndpoints
     {
         builder.AddReplica(ApplyTenantQuota.Replica);
         builder.AddReplica(ApplyTenantStatus.Replica);
-        builder.Services.AddSingleton<KnownTenants>();
+        builder.Services.AddSingleton<KnownTenants>().AddSingleton<KnownQuotas>();
     }
 
     public static void MapReplication(this IEndpointRouteBuilder app)

@@ -23,8 +23,7 @@ public sealed class ApplyTenantStatus : IEventHandler<TenantStatusChanged>
     public Task HandleAsync(TenantStatusChanged @event, NpgsqlTransaction transaction, CancellationToken cancellation) =>
         ApplyAsync(new TenantState(@event.TenantId, @event.Status, @event.Version), transaction, cancellation);
 
-    /// <summary>Takes over <paramref name="tenant"/> unless the replica holds a newer state.</summary>
-    internal static async Task ApplyAsync(TenantState tenant, NpgsqlTransaction transaction, CancellationToken cancellation)
+    private static async Task ApplyAsync(TenantState tenant, NpgsqlTransaction transaction, CancellationToken cancellation)
     {
         await using var upsert = new NpgsqlCommand(
             """

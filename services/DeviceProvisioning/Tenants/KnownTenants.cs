@@ -13,21 +13,7 @@ internal sealed class KnownTenants([FromKeyedServices(DataSources.System)] Npgsq
     {
         await using var known = database.CreateCommand("SELECT EXISTS (SELECT FROM tenants WHERE tenant_id = $1)");
         known.Parameters.Add(new() { Value = tenant });
-        if (await known.ExecuteScalarAsync(cancellation) is true)
-        {
-            return true;
-        }
-
-        if (await identity.FindAsync(tenant, cancellation) is not { } found)
-        {
-            return false;
-        }
-
-        await using var connection = await database.OpenConnectionAsync(cancellation);
-        await using var transaction = await connection.BeginTransactionAsync(cancellation);
-        await ApplyTenantStatus.ApplyAsync(found, transaction, cancellation);
-        await transaction.CommitAsync(cancellation);
-        return true;
+        return await known.ExecuteScalarAsync(cancellation) is true || await identity.TryTakeOverAsync(tenant, cancellation);
     }
 }
 
