@@ -10,8 +10,7 @@ namespace EasySmart.Ingestion.Quotas;
 /// <remarks>Each instance counts for itself, in memory: after a start everything is allowed again. Times are microseconds since 1970.</remarks>
 internal sealed class Backlog
 {
-    private const int Days = 30;
-    private const long Length = Days * 24 * 60 * MinuteWindow.Micros;
+    private const int Minutes = 30 * 24 * 60;
     private readonly Lock _lock = new();
 
     // Of the minutes before, the quota is used.
@@ -19,7 +18,7 @@ internal sealed class Backlog
     private int _level;
 
     /// <summary>Length of its window.</summary>
-    public const int Seconds = (int)(Length / 1_000_000);
+    public const int Seconds = Minutes * MinuteWindow.Seconds;
 
     /// <summary>Counts a message, unless there is no quota left for it.</summary>
     /// <param name="now">The time.</param>
@@ -35,7 +34,7 @@ internal sealed class Backlog
 
         lock (_lock)
         {
-            var next = Math.Max(_usedUntil, now - Length) + Each(quota);
+            var next = Math.Max(_usedUntil, now - Length(quota)) + Each(quota);
             var fits = next <= now;
             if (fits)
             {
@@ -55,17 +54,22 @@ internal sealed class Backlog
     {
         lock (_lock)
         {
-            return quota > 0 && UsedAt(now, quota) is var used and > 0 ? (used, ReadingTime.Of(_usedUntil + Length)) : (0, null);
+            return quota > 0 && UsedAt(now, quota) is var used and > 0 ? (used, ReadingTime.Of(_usedUntil + Length(quota))) : (0, null);
         }
     }
 
     /// <summary>How many messages the quota allows in the window.</summary>
-    public static long Most(int quota) => quota == 0 ? 0 : Length / Each(quota);
+    public static long Most(int quota) => (long)quota * Minutes;
 
     /// <summary>Seconds until the quota allows one more.</summary>
     public static int RetrySeconds(int quota) => (int)Math.Ceiling(Each(quota) / 1e6);
 
-    private long UsedAt(long now, int quota) => Math.Max(0, _usedUntil - (now - Length)) / Each(quota);
+    // One that is free again in part is used.
+    private long UsedAt(long now, int quota) => (Math.Max(0, _usedUntil - (now - Length(quota))) + Each(quota) - 1) / Each(quota);
+
+    // A message's part of a minute is in whole microseconds: of a quota that does not divide a minute the window is shorter by seconds, so that it
+    // allows no message more.
+    private static long Length(int quota) => Most(quota) * Each(quota);
 
     private static long Each(int quota) => Math.Max(1, MinuteWindow.Micros / quota);
 }
