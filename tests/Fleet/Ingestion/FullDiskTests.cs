@@ -23,7 +23,9 @@ public sealed class FullDiskTests(ITestOutputHelper output)
             ("ConnectionStrings__Database", disk.Database.For("ingestion_app")),
             ("ConnectionStrings__DatabaseSystem", disk.Database.For("ingestion_system")),
             // The events of the fleet's devices are for the fleet's ingestion; this one asks for them.
-            ("ConnectionStrings__RabbitMq", "amqp://nobody:nothing@127.0.0.1:1/none"));
+            ("ConnectionStrings__RabbitMq", "amqp://nobody:nothing@127.0.0.1:1/none"),
+            // Nor would it hear that the tenant's limit was taken away, if it had asked BillingQuota just before.
+            ("services__billing-quota__http__0", ""));
         await using var traffic = await Traffic.StartAsync(sink, PersistentBroker.Port);
         await traffic.StoredMoreAsync(500);
         await disk.FillAsync();
