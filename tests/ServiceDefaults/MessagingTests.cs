@@ -124,8 +124,9 @@ public sealed class MessagingTests(SampleService sample)
     [Fact]
     public async Task An_event_that_fails_while_RabbitMQ_is_away_does_not_hide_that_it_is_away()
     {
-        var next = New();
-        await CommitAsync(New() with { RequestId = "held" });
+        var (held, next) = (New() with { RequestId = "held" }, New());
+        var before = await SetAsideAsync();
+        await CommitAsync(held);
         await RecordEffect.Holding.WaitAsync(TimeSpan.FromSeconds(60), Cancellation);
         sample.Rabbit.Cut();
         try
@@ -141,6 +142,9 @@ public sealed class MessagingTests(SampleService sample)
         }
 
         await TookEffectOnceAsync(next);
+        // It comes again, fails again, and is not lost.
+        await Eventually.TrueAsync(async () => await SetAsideAsync() > before);
+        Assert.Equal(0, await EffectsAsync(held));
     }
 
     [Fact]
